@@ -1,0 +1,28 @@
+/** A place in the model text. Lines and columns are 1-based; offsets count UTF-16 units from 0. */
+export interface SourceSpan {
+  readonly line: number;
+  readonly column: number;
+  readonly startOffset: number;
+  readonly endOffset: number;
+}
+
+export type DiagnosticSeverity = "error" | "warning";
+
+/**
+ * One finding about a model. All findings of a stage are returned together; nothing is thrown for bad input.
+ * `tier` says how far the model got: `yaml` (not a document), `schema` (shape and meaning, what FlowTime refuses before
+ * evaluation), `compile` (plan cannot be built), `unsupported` (valid, but not built here yet).
+ */
+export interface Diagnostic {
+  readonly severity: DiagnosticSeverity;
+  readonly tier: "yaml" | "schema" | "compile" | "unsupported";
+  /** Stable and documented, snake_case. */
+  readonly code: string;
+  /** What is wrong, with the offending text. Where FlowTime has a sentence of its own, that sentence. */
+  readonly message: string;
+  /** JSON pointer of the offending field, such as `/nodes/3/expr`. Empty for the document. */
+  readonly pointer: string;
+  readonly span: SourceSpan | null;
+  /** What to do about it, when there is something to say that the message does not. */
+  readonly hint?: string;
+}

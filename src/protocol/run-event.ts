@@ -1,0 +1,163 @@
+import type { Grid, NodeInfo, RunMode, RunState } from "./run.ts";
+
+/**
+ * What a subscriber receives (design/live-runs.md §7). Values are absolute, so applying an event twice is harmless.
+ * Events with an `id` on the wire carry `seq`; the others do not move the cursor.
+ */
+
+export type MetricValue = number | null;
+
+/** All current values of one node in one bin. */
+export interface NodeDelta {
+  readonly id: string;
+  /**
+   * By FlowTime's names: roles (`arrivals`, `served`, `errors`, `queueDepth`, `capacity`, …) and derived metrics
+   * (`utilization`, `latencyMinutes`, …). `null` = undefined here (no denominator, or not a number).
+   * A computation node of a model without topology has the single metric `value`.
+   */
+  readonly metrics: Readonly<Record<string, MetricValue>>;
+  /** Roles whose telemetry was missing when the bin was sealed: absent is not zero. Left out when empty. */
+  readonly gaps?: readonly string[];
+}
+
+export interface EdgeDelta {
+  readonly id: string;
+  readonly metrics: Readonly<Record<string, MetricValue>>;
+}
+
+export type Severity = "info" | "warning" | "error";
+
+/** A warning as FlowTime writes it, plus the stable `key` that later updates refer to. */
+export interface Warning {
+  readonly key: string;
+  readonly code: string;
+  readonly nodeId: string | null;
+  readonly message: string;
+  readonly severity: Severity;
+  /** Violating bins, ascending: the first five, or all where the rule says so. */
+  readonly bins: readonly number[];
+  readonly value: number | null;
+  readonly edgeIds?: readonly string[];
+  /** Window warnings only (engine.md §9.3). */
+  readonly startBin?: number;
+  readonly endBin?: number;
+  readonly signal?: string;
+}
+
+export type WarningUpdate =
+  | { readonly action: "raised" | "updated"; readonly warning: Warning }
+  | { readonly action: "cleared"; readonly key: string };
+
+/** One sealed bin: whole, consistent, hashed. */
+export interface RunUpdate {
+  readonly runId: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly binIndex: number;
+  /** 0 for the first evaluation; corrections raise it. */
+  readonly rev: number;
+  /** ISO-8601 UTC start of the bin, null when the model has no start. */
+  readonly startUtc: string | null;
+  readonly nodes: readonly NodeDelta[];
+  readonly edges: readonly EdgeDelta[];
+  readonly warnings: readonly WarningUpdate[];
+  /** SHA-256 chained over all sealed bins up to this one: 64 hex digits. */
+  readonly hash: string;
+  readonly prevHash: string;
+  readonly provenance: { readonly sealedBy: "complete" | "watermark" | "end" | "model" };
+}
+
+export interface Hello {
+  readonly schemaVersion: number;
+  readonly runId: string;
+  readonly mode: RunMode;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly firstRetainedSeq: number;
+  readonly sealedBin: number;
+  readonly state: RunState;
+  readonly grid: Grid;
+  readonly nodes: readonly NodeInfo[];
+}
+
+/** `bins` are the newest sealed bins before the pinned `seq`, oldest first, spread over the pages. */
+export interface SnapshotBegin {
+  readonly runId: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly sealedBin: number;
+  readonly pages: number;
+  readonly hash: string;
+}
+export interface SnapshotPage {
+  readonly page: number;
+  readonly bins: readonly RunUpdate[];
+}
+export interface SnapshotEnd {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly sealedBin: number;
+  readonly hash: string;
+  /** Every warning active at `sealedBin`. */
+  readonly warnings: readonly Warning[];
+}
+
+export interface Progress {
+  readonly seq: number;
+  readonly sealedBin: number;
+  /** Milliseconds since the newest bin was sealed; null before the first. */
+  readonly lagMs: number | null;
+  readonly openBins: number;
+}
+
+export interface CheckpointEvent {
+  readonly seq: number;
+  readonly snapshotRunId: string;
+  readonly sealedBin: number;
+  readonly path: string;
+}
+
+export type ResetReason = "epoch" | "evicted" | "ahead" | "slow" | "acl";
+export type ByeCode = "completed" | "aborted" | "failed" | "slow" | "expired" | "draining";
+
+export type RunEvent =
+  | { readonly event: "hello"; readonly data: Hello }
+  | { readonly event: "snapshot-begin"; readonly data: SnapshotBegin }
+  | { readonly event: "snapshot-page"; readonly data: SnapshotPage }
+  | { readonly event: "snapshot-end"; readonly data: SnapshotEnd }
+  | { readonly event: "bin"; readonly data: RunUpdate }
+  | { readonly event: "progress"; readonly data: Progress }
+  | { readonly event: "checkpoint"; readonly data: CheckpointEvent }
+  | { readonly event: "reset"; readonly data: { readonly reason: ResetReason } }
+  | { readonly event: "bye"; readonly data: { readonly code: ByeCode; readonly message?: string } };
+
+export const RUN_EVENT_NAMES = [
+  "hello",
+  "snapshot-begin",
+  "snapshot-page",
+  "snapshot-end",
+  "bin",
+  "progress",
+  "checkpoint",
+  "reset",
+  "bye",
+] as const satisfies readonly RunEvent["event"][];
+
+/** Events that a run numbers and that a resumed subscriber receives again. */
+export type NumberedEvent = Extract<RunEvent, { event: "bin" | "checkpoint" }>;
+
+/** `GET /v1/runs/{id}/state/live`: the newest sealed bin. */
+export interface LiveState {
+  readonly schemaVersion: number;
+  readonly runId: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly state: RunState;
+  readonly sealedBin: number;
+  readonly startUtc: string | null;
+  readonly hash: string;
+  /** Every published series by id; `null` = not a finite number. */
+  readonly series: Readonly<Record<string, MetricValue>>;
+  readonly nodes: readonly NodeDelta[];
+  readonly warnings: readonly Warning[];
+}

@@ -1,0 +1,116 @@
+import type { IngestAnswer } from "./frame.ts";
+
+/** A run from outside: what `POST /v1/runs` takes and the run endpoints answer. */
+
+export type RunMode = "live" | "simulation";
+export type RunState = "created" | "running" | "completed" | "aborted" | "failed" | "recovering";
+
+export interface Grid {
+  /** Horizon in bins. */
+  readonly bins: number;
+  readonly binSize: number;
+  readonly binUnit: "minutes" | "hours" | "days" | "weeks";
+  /** ISO-8601 UTC start of bin 0, null when the model gives none. */
+  readonly start: string | null;
+}
+
+/** A series that telemetry is to feed: by its own id, or by the role it plays for a topology node. */
+export type BindingRequest = string | { readonly nodeId: string; readonly metric: string; readonly classId?: string };
+
+export interface CreateRunRequest {
+  readonly mode: RunMode;
+  /** Model text (YAML). */
+  readonly model: string;
+  /** Default none, besides what the model itself binds (`source`, `file:`). */
+  readonly bindings?: readonly BindingRequest[];
+  readonly runId?: string;
+  /** Write a snapshot each time this many bins have been sealed. Default: only at the end. */
+  readonly checkpointEvery?: number;
+}
+
+/** A topology node, or a computation node of a model without topology, as the stream names it. */
+export interface NodeInfo {
+  readonly id: string;
+  /** As written in the model; `service` when absent. */
+  readonly kind: string;
+  /** FlowTime's category: service, queue, dlq, router, dependency, sink, constant, expression. */
+  readonly category: string;
+  /** Minutes, null when the node has none. */
+  readonly slaMin: number | null;
+}
+
+/** `GET /v1/runs/{id}` of a live run, also the answer of its creation. */
+export interface RunDescription {
+  readonly schemaVersion: number;
+  readonly runId: string;
+  readonly mode: RunMode;
+  readonly state: RunState;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly grid: Grid;
+  /** Newest sealed bin, -1 before the first. */
+  readonly sealedBin: number;
+  /** Chained hash after `sealedBin`: 64 hex digits. */
+  readonly hash: string;
+  readonly openBins: number;
+  readonly nodes: readonly NodeInfo[];
+  /** Bound series by id, in column order. */
+  readonly bindings: readonly string[];
+  /** ISO-8601 UTC. */
+  readonly createdUtc: string;
+  readonly checkpointEvery: number | null;
+  /** Newest snapshot, null before the first. */
+  readonly snapshot: SnapshotReference | null;
+  /** Why the run failed; null otherwise. */
+  readonly failure: string | null;
+}
+
+export interface SnapshotReference {
+  readonly snapshotRunId: string;
+  readonly sealedBin: number;
+  /** Absolute folder on the engine's machine. */
+  readonly path: string;
+}
+
+/** One line of `GET /v1/runs`. */
+export interface RunListItem {
+  readonly runId: string;
+  readonly kind: "live" | "stored";
+  readonly mode: string;
+  readonly state: RunState;
+  readonly bins: number;
+  readonly sealedBin: number;
+  readonly createdUtc: string | null;
+  readonly warningCount: number;
+  readonly path: string | null;
+}
+
+/** `GET /v1/state/live`: the engine as a whole. */
+export interface EngineState {
+  readonly schemaVersion: number;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly runs: readonly {
+    readonly runId: string;
+    readonly state: RunState;
+    readonly sealedBin: number;
+    readonly openBins: number;
+    /** Bins between the newest bin seen in any frame and the newest sealed one. */
+    readonly lagBins: number;
+    /** Milliseconds since the run last sealed a bin, null before the first. */
+    readonly lagMs: number | null;
+    readonly subscribers: number;
+    readonly counters: IngestCounters;
+  }[];
+  /** Batches waiting for admission. */
+  readonly queue: { readonly batches: number; readonly bytes: number; readonly limitBytes: number };
+}
+
+export type IngestCounters = Pick<IngestAnswer, "accepted" | "duplicates" | "late" | "rejected">;
+
+/** Written to `<data>/engine.json` so that other commands find the engine. */
+export interface EngineFile {
+  readonly url: string;
+  readonly pid: number;
+  readonly startedUtc: string;
+}
