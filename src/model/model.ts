@@ -1,4 +1,5 @@
 import type { SourceSpan } from "./diagnostics.ts";
+import type { Expression } from "./expression.ts";
 
 /**
  * The model document (engine.md §2) after parsing: FlowTime's names, references as written, positions kept.
@@ -41,6 +42,8 @@ export interface ExprNode extends NodeBase {
   readonly expr: string;
   /** Where the expression's text begins, for positions inside it. */
   readonly exprSpan: SourceSpan;
+  /** The tree of a generated node, whose text need not be parsed; absent on nodes of the document. */
+  readonly tree?: Expression;
 }
 export interface PmfNode extends NodeBase {
   readonly kind: "pmf";

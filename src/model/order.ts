@@ -1,0 +1,82 @@
+import { collectReferences, type Expression } from "./expression.ts";
+import type { ModelNode } from "./model.ts";
+
+/** What a node reads: in the same bin, and from earlier bins only (engine.md §5.1). Names as written, distinct. */
+export interface Inputs {
+  readonly sameBin: readonly string[];
+  readonly lagged: readonly string[];
+}
+
+/** @param tree the parsed expression of an `expr` node, null for other kinds */
+export function inputsOf(node: ModelNode, tree: Expression | null): Inputs {
+  switch (node.kind) {
+    case "expr": {
+      const references = tree === null ? [] : collectReferences(tree);
+      const sameBin = new Set(references.filter((reference) => !reference.isLagged).map((reference) => reference.name));
+      const lagged = new Set(references.filter((reference) => reference.isLagged).map((reference) => reference.name));
+      return { sameBin: [...sameBin], lagged: [...lagged].filter((name) => !sameBin.has(name)) };
+    }
+    case "serviceWithBuffer": {
+      const names = [node.inflow, node.outflow, node.loss, node.dispatchSchedule?.capacitySeries];
+      return { sameBin: [...new Set(names.filter((name) => name !== null && name !== undefined))], lagged: [] };
+    }
+    case "router":
+      return { sameBin: [node.queue], lagged: [] };
+    default:
+      return { sameBin: [], lagged: [] };
+  }
+}
+
+export interface Ordering {
+  /** Ids that could be ordered: all of them unless there is a cycle. */
+  readonly order: readonly string[];
+  /** Ids on or behind a same-bin cycle, in declaration order. */
+  readonly unordered: readonly string[];
+}
+
+/**
+ * FlowTime's evaluation order (engine.md §5.2): Kahn's algorithm on same-bin references, first in first out, ties in
+ * declaration order. An input listed twice counts once (FlowTime's defect D1 is not reproduced).
+ */
+export function evaluationOrder(ids: readonly string[], inputs: (id: string) => readonly string[]): Ordering {
+  const position = new Map(ids.map((id, index) => [id, index]));
+  const waiting = new Int32Array(ids.length);
+  const readers: number[][] = ids.map(() => []);
+  ids.forEach((id, reader) => {
+    for (const input of inputs(id)) {
+      const source = position.get(input);
+      if (source === undefined) continue;
+      waiting[reader]!++;
+      readers[source]!.push(reader);
+    }
+  });
+  const queue: number[] = [];
+  for (let index = 0; index < ids.length; index++) if (waiting[index] === 0) queue.push(index);
+  for (let head = 0; head < queue.length; head++) {
+    for (const reader of readers[queue[head]!]!) if (--waiting[reader]! === 0) queue.push(reader);
+  }
+  const ordered = new Set(queue);
+  return {
+    order: queue.map((index) => ids[index]!),
+    unordered: ids.filter((_, index) => !ordered.has(index)),
+  };
+}
+
+/**
+ * Members of FlowTime's feedback groups (engine.md §5.3): from an expression with a lagged reference to a later node,
+ * the span of the order up to the furthest such node. Numbers do not depend on it, but two corners of semantics do.
+ */
+export function feedbackMembers(
+  order: readonly string[],
+  kindOf: (id: string) => ModelNode["kind"] | undefined,
+  lagged: (id: string) => readonly string[],
+): ReadonlySet<string> {
+  const position = new Map(order.map((id, index) => [id, index]));
+  const members = new Set<string>();
+  order.forEach((id, index) => {
+    if (members.has(id) || kindOf(id) !== "expr") return;
+    const furthest = Math.max(-1, ...lagged(id).map((name) => position.get(name) ?? -1));
+    for (let at = index; at <= furthest; at++) members.add(order[at]!);
+  });
+  return members;
+}
