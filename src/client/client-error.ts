@@ -1,0 +1,59 @@
+import { type Facts, FlowError } from "../lib/errors.ts";
+import type { ProblemCode, ProblemDiagnostic } from "../protocol/problem.ts";
+
+/** Codes of the client's own, beside those the engine answers with (`protocol/problem.ts`). */
+export type OwnClientErrorCode =
+  /** Nothing listens at the address, or it cannot be resolved. */
+  | "engine_unreachable"
+  /** The engine took longer than the call allows. */
+  | "engine_timeout"
+  /** The connection broke before the answer was whole. */
+  | "connection_lost"
+  /** Something answered, but not with what this API promises: another program, or another version. */
+  | "unexpected_answer";
+
+export type ClientErrorCode = OwnClientErrorCode | ProblemCode;
+
+export interface ClientErrorOptions {
+  readonly facts?: Facts;
+  readonly cause?: unknown;
+  readonly retryable?: boolean;
+  /** HTTP status of the answer, null when there was none. */
+  readonly status?: number | null;
+  readonly diagnostics?: readonly ProblemDiagnostic[];
+}
+
+/** A call to the engine that failed. `message` may have a second line that says what to do. */
+export class ClientError extends FlowError<ClientErrorCode> {
+  readonly status: number | null;
+  readonly diagnostics: readonly ProblemDiagnostic[];
+
+  constructor(code: ClientErrorCode, message: string, options: ClientErrorOptions = {}) {
+    super(code, message, options);
+    this.status = options.status ?? null;
+    this.diagnostics = options.diagnostics ?? [];
+  }
+}
+
+export function unreachable(baseUrl: string, cause: string, error: unknown): ClientError {
+  return new ClientError(
+    "engine_unreachable",
+    `cannot reach the engine at ${baseUrl} (${cause})\n` +
+      "  start one: flowtime serve      or point to it: --engine URL / FLOWTIME_ENGINE",
+    { facts: { url: baseUrl, cause }, cause: error, retryable: true },
+  );
+}
+
+/** The system's word for a network failure (`ECONNREFUSED`), dug out of what `fetch` wraps around it. */
+export function networkCause(error: unknown): string {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if ("code" in at && typeof at.code === "string") return at.code;
+    if (at instanceof AggregateError) {
+      for (const inner of at.errors) {
+        const code = networkCause(inner);
+        if (/^E[A-Z]+$/.test(code)) return code;
+      }
+    }
+  }
+  return error instanceof Error ? error.message : String(error);
+}

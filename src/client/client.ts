@@ -1,0 +1,112 @@
+import { type Clock, systemClock } from "../lib/clock.ts";
+import type { IngestAnswer } from "../protocol/frame.ts";
+import type { CreateRunRequest, EngineState, RunDescription, RunListItem, SnapshotReference } from "../protocol/run.ts";
+import type { LiveState } from "../protocol/run-event.ts";
+import { ClientError } from "./client-error.ts";
+import { type FetchLike, type FrameBody, Http } from "./http.ts";
+
+export interface ClientOptions {
+  readonly baseUrl: string;
+  readonly clock?: Clock;
+  readonly fetch?: FetchLike;
+  /** Per try of a call. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface SendFramesOptions {
+  readonly signal?: AbortSignal;
+  /** One bad line refuses the whole batch. Default false: the answer names the bad lines, the others are taken. */
+  readonly atomic?: boolean;
+}
+
+export interface CheckpointAnswer extends SnapshotReference {
+  /** Position of the checkpoint in the run's stream. */
+  readonly seq: number;
+}
+
+/**
+ * Typed calls to one engine. Every method fails with `ClientError`: the engine's own problem codes, or
+ * `engine_unreachable`, `engine_timeout`, `connection_lost`, `unexpected_answer`. While the engine is busy (429, 503)
+ * a call is tried again, within the bounds of `http.ts`.
+ */
+export class EngineClient {
+  readonly #http: Http;
+
+  constructor(options: ClientOptions) {
+    this.#http = new Http({ clock: systemClock, ...options });
+  }
+
+  get baseUrl(): string {
+    return this.#http.baseUrl;
+  }
+
+  /** Live runs of the engine and stored ones of its data folder. */
+  async listRuns(): Promise<readonly RunListItem[]> {
+    const answer = await this.#http.call("/v1/runs");
+    const items = Array.isArray(answer) ? answer : fieldOf(answer, "runs", "items");
+    if (!Array.isArray(items)) throw this.#unexpected("/v1/runs", "a list of runs");
+    return items as RunListItem[];
+  }
+
+  async run(runId: string): Promise<RunDescription> {
+    return this.#object<RunDescription>(runPath(runId));
+  }
+
+  async createRun(request: CreateRunRequest): Promise<RunDescription> {
+    const body = JSON.stringify(request);
+    return this.#object<RunDescription>("/v1/runs", { body, contentType: "application/json" });
+  }
+
+  /**
+   * Sends NDJSON, one frame a line. Text and bytes are sent again while the engine is busy; a stream is not, as it can
+   * be read once only (the error then says `retryable`). Waits as long as the engine takes to make the frames durable.
+   */
+  async sendFrames(runId: string, body: FrameBody, options: SendFramesOptions = {}): Promise<IngestAnswer> {
+    const query = options.atomic === true ? "?atomic=true" : "";
+    return this.#object<IngestAnswer>(`${runPath(runId)}/frames${query}`, {
+      body,
+      contentType: "application/x-ndjson",
+      timeoutMs: null,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  }
+
+  /** Writes a snapshot of everything sealed so far and answers with its folder. */
+  async checkpoint(runId: string): Promise<CheckpointAnswer> {
+    return this.#object<CheckpointAnswer>(`${runPath(runId)}/checkpoints`, { method: "POST", timeoutMs: null });
+  }
+
+  async liveState(runId: string): Promise<LiveState> {
+    return this.#object<LiveState>(`${runPath(runId)}/state/live`);
+  }
+
+  async engineState(): Promise<EngineState> {
+    return this.#object<EngineState>("/v1/state/live");
+  }
+
+  async #object<T>(path: string, options?: Parameters<Http["call"]>[1]): Promise<T> {
+    const answer = await this.#http.call(path, options);
+    if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
+      throw this.#unexpected(path, "an object");
+    }
+    return answer as T;
+  }
+
+  #unexpected(path: string, expected: string): ClientError {
+    return new ClientError(
+      "unexpected_answer",
+      `${this.baseUrl}${path} did not answer with ${expected}: another program, or another version of the engine?`,
+    );
+  }
+}
+
+/** Path of a run's resources; any text is safe in it. */
+export function runPath(runId: string): string {
+  return `/v1/runs/${encodeURIComponent(runId)}`;
+}
+
+function fieldOf(answer: unknown, ...names: readonly string[]): unknown {
+  if (typeof answer !== "object" || answer === null) return undefined;
+  const record = answer as Record<string, unknown>;
+  return names.map((name) => record[name]).find((value) => value !== undefined);
+}
