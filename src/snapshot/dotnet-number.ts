@@ -10,10 +10,13 @@ const PRECISE_DIGITS = 17;
 
 /** Shortest text that parses back to the same double: `0.1`, `1E-05`, `1E+17`, `-0`, `NaN`, `-Infinity`. */
 export function shortestText(value: number): string {
+  const magnitude = Math.abs(value);
+  // Between these bounds both runtimes use plain notation and the same digits.
+  if (magnitude >= 1e-4 && magnitude < 1e17) return String(value);
   const special = specialText(value);
   if (special !== null) return special;
   // Without an argument toExponential finds the shortest digits, the same that .NET finds.
-  const [mantissa = "", exponent = ""] = Math.abs(value).toExponential().split("e");
+  const [mantissa = "", exponent = ""] = magnitude.toExponential().split("e");
   return signOf(value) + layOut(mantissa.replace(".", ""), Number(exponent));
 }
 

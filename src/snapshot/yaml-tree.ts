@@ -60,7 +60,10 @@ class NotYaml extends Error {}
 export function parseYamlStream(text: string): YamlStream | null {
   try {
     const parsed = parseAllDocuments(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
-    if (!Array.isArray(parsed)) return { documents: [] };
+    if ("empty" in parsed) {
+      // Nothing but comments or directives.
+      return parsed.warnings.length + parsed.errors.length === 0 ? { documents: [] } : null;
+    }
     return { documents: parsed.map((document) => rootOf(document, text)) };
   } catch (error) {
     // The parser overflows the stack on absurd nesting; such text is refused like any other that is no document.

@@ -1,0 +1,24 @@
+import { FlowError } from "../lib/errors.ts";
+
+export type SnapshotErrorCode =
+  /** A topology node or constraint without `semantics`. */
+  | "semantics_missing"
+  /** A required role without a usable value. */
+  | "semantics_field_missing"
+  /** A role that names a URI other than `file:`. */
+  | "semantics_uri_unsupported"
+  /** A role that names a series nobody evaluated. */
+  | "series_unknown"
+  /** An id that would leave the run folder, or that no file can be named after. */
+  | "id_unsafe"
+  /** Two things that would be written to the same file. */
+  | "path_collision"
+  | "model_not_cuttable"
+  | "run_folder_exists"
+  | "run_folder_access_denied"
+  | "run_folder_no_space"
+  | "run_folder_write_failed"
+  | "run_folder_unreadable";
+
+/** Why a run folder cannot be made, written or read. The message says what, with which value, and what to do. */
+export class SnapshotError extends FlowError<SnapshotErrorCode> {}
