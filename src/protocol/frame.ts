@@ -59,6 +59,11 @@ export interface FrameError {
   readonly message: string;
 }
 
+/** One line of a batch after decoding: what it says, or why it says nothing. */
+export type DecodedLine =
+  | { readonly line: number; readonly frame: Frame }
+  | { readonly line: number; readonly error: FrameError };
+
 /** What became of a batch. Counts are of frames (lines), not of cells. */
 export interface IngestAnswer {
   readonly accepted: number;
@@ -85,4 +90,24 @@ export function cellToNumber(value: CellValue): number {
 export function numberToCell(value: number): CellValue {
   if (Number.isFinite(value)) return value;
   return Number.isNaN(value) ? null : value > 0 ? "Infinity" : "-Infinity";
+}
+
+/**
+ * One line of NDJSON, without its end. Unlike `JSON.stringify` it keeps the sign of a negative zero: `-0` is another
+ * value than `0`, and what the run computes from it must not depend on the way it came.
+ */
+export function encodeFrame(frame: Frame): string {
+  if (frame.type !== "telemetry") return JSON.stringify(frame);
+  const { metrics, value, ...rest } = frame;
+  const parts = [JSON.stringify(rest).slice(1, -1)];
+  if (metrics !== undefined) {
+    const cells = Object.entries(metrics).map(([metric, cell]) => `${JSON.stringify(metric)}:${encodeCell(cell)}`);
+    parts.push(`"metrics":{${cells.join(",")}}`);
+  }
+  if (value !== undefined) parts.push(`"value":${encodeCell(value)}`);
+  return `{${parts.join(",")}}`;
+}
+
+function encodeCell(value: CellValue): string {
+  return Object.is(value, -0) ? "-0" : JSON.stringify(value);
 }
