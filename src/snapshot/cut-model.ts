@@ -1,0 +1,77 @@
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  parseDocument,
+  type YAMLSeq,
+} from "yaml";
+import { invariant } from "../lib/assert.ts";
+import { SnapshotError } from "./snapshot-error.ts";
+
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/**
+ * The text of the same model with its first `bins` bins: what FlowTime would have been given for a run that ends there.
+ * `grid.bins` is replaced and the `values` of every const node are cut; every other character stays as it is.
+ * A list that is not longer than `bins` stays whole. Throws `SnapshotError` `model_not_cuttable` for text without `grid.bins`.
+ * @param bins at least 1
+ */
+export function cutModelText(text: string, bins: number): string {
+  invariant(Number.isInteger(bins) && bins >= 1, "a model is cut to a whole number of bins, at least one");
+  const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
+  const binCount = document.getIn(["grid", "bins"], true);
+  if (document.errors.length > 0 || !isScalar(binCount) || binCount.range == null) {
+    throw new SnapshotError(
+      "model_not_cuttable",
+      "The model text has no readable grid.bins, so it cannot be cut to its first bins.",
+    );
+  }
+  const edits: Edit[] = [{ start: binCount.range[0], end: binCount.range[1], text: String(bins) }];
+  const cutLists = new Set<YAMLSeq>();
+  for (const values of constValues(document)) {
+    const edit = cutLists.has(values) ? null : cutList(values, bins);
+    cutLists.add(values);
+    if (edit !== null) edits.push(edit);
+  }
+  // From the end, so that earlier offsets stay true.
+  return edits
+    .sort((a, b) => b.start - a.start)
+    .reduce((cut, edit) => cut.slice(0, edit.start) + edit.text + cut.slice(edit.end), text);
+}
+
+/** `values` of the const nodes, each the very list it names when it is an alias. */
+function* constValues(document: Document.Parsed): Generator<YAMLSeq> {
+  const nodes = document.get("nodes");
+  if (!isSeq(nodes)) return;
+  for (const item of nodes.items) {
+    const node = resolve(document, item);
+    if (!isMap(node) || node.get("kind") !== "const") continue;
+    const values = resolve(document, node.get("values", true));
+    if (isSeq(values)) yield values;
+  }
+}
+
+function resolve(document: Document.Parsed, node: unknown): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
+}
+
+/** From the end of the last value kept to the end of the last value there is, so that brackets and line ends stay. */
+function cutList(values: YAMLSeq, bins: number): Edit | null {
+  if (values.items.length <= bins) return null;
+  const kept = endOf(values.items[bins - 1]);
+  const last = endOf(values.items.at(-1));
+  return kept === null || last === null ? null : { start: kept, end: last, text: "" };
+}
+
+function endOf(item: unknown): number | null {
+  if (!isScalar(item) && !isCollection(item) && !isAlias(item)) return null;
+  return (item as Node).range?.[1] ?? null;
+}
