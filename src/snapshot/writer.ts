@@ -23,7 +23,8 @@ export interface WriteOptions {
  * and made durable aside, then renamed into place. Replacing a folder moves the old one aside first; a reader may miss it
  * for that moment.
  * Returns the absolute path. Throws `SnapshotError`; then nothing of the new folder is in `root` and a folder that was to be
- * replaced is back in place. What a crash leaves is put right by the next write of any process.
+ * replaced is back in place, unless only the last step failed, which makes the new name durable. What a crash leaves is put
+ * right by the next write of any process.
  */
 export async function writeRunFolder(folder: RunFolder, options: WriteOptions): Promise<string> {
   const files = options.files ?? diskFiles;
