@@ -26,3 +26,18 @@ export interface Diagnostic {
   /** What to do about it, when there is something to say that the message does not. */
   readonly hint?: string;
 }
+
+/** In reading order; findings about the whole document first, errors before warnings of the same place. */
+export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return [...diagnostics].sort(
+    (a, b) =>
+      (a.span?.startOffset ?? -1) - (b.span?.startOffset ?? -1) ||
+      (a.severity === b.severity ? 0 : a.severity === "error" ? -1 : 1),
+  );
+}
+
+/** The text that offsets of a model's diagnostics count in: without byte-order mark, lines ended by LF alone. */
+export function normaliseModelText(text: string): string {
+  const unmarked = text.startsWith("\uFEFF") ? text.slice(1) : text;
+  return unmarked.includes("\r\n") ? unmarked.replaceAll("\r\n", "\n") : unmarked;
+}

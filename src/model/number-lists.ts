@@ -1,0 +1,116 @@
+/**
+ * Long lists of plain numbers make up most of a model's text, and a YAML parser spends a thousand bytes and several
+ * microseconds on each number. So they are read beforehand and blanked out: the parser sees a list of one zero with the
+ * same place, lines and length.
+ */
+export interface CondensedText {
+  /** As long as the given text, with the same line breaks. */
+  readonly text: string;
+  /** The lists taken out, by the offset of their opening bracket. */
+  readonly lists: ReadonlyMap<number, NumberList>;
+}
+
+export interface NumberList {
+  /** Offset behind the closing bracket. */
+  readonly end: number;
+  readonly values: readonly number[];
+  readonly areIntegers: boolean;
+}
+
+/** Shorter lists are not worth the detour. */
+const MIN_LENGTH = 16;
+
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
+const COMMA = 0x2c;
+const CLOSE = 0x5d;
+
+/**
+ * The result is only good where each list is found again as a whole flow sequence of the document: brackets in comments
+ * and strings look the same from here.
+ */
+export function condenseNumberLists(text: string): CondensedText {
+  const lists = new Map<number, NumberList>();
+  const pieces: string[] = [];
+  let copied = 0;
+  let open = text.indexOf("[");
+  while (open >= 0) {
+    const { list, stoppedAt } = readNumbers(text, open);
+    if (list !== null) {
+      lists.set(open, list);
+      pieces.push(text.slice(copied, open), blank(text, open, list.end));
+      copied = list.end;
+    }
+    open = text.indexOf("[", stoppedAt);
+  }
+  if (lists.size === 0) return { text, lists };
+  pieces.push(text.slice(copied));
+  return { text: pieces.join(""), lists };
+}
+
+function blank(text: string, open: number, end: number): string {
+  const inside = text
+    .slice(open + 2, end - 1)
+    .split("\n")
+    .map((line) => " ".repeat(line.length))
+    .join("\n");
+  return `[${text[open + 1] === "\n" ? `\n${inside.replace(" ", "0")}` : `0${inside}`}]`;
+}
+
+/** Offsets of every item of a list that `readNumbers` took; for findings about single items. */
+export function numberPlace(text: string, open: number, index: number): { start: number; end: number } {
+  let at = open + 1;
+  for (let skipped = 0; skipped < index; skipped++) at = text.indexOf(",", at) + 1;
+  while (isSpace(text.charCodeAt(at))) at++;
+  const start = at;
+  while (isNumberPart(text.charCodeAt(at))) at++;
+  return { start, end: at };
+}
+
+function readNumbers(text: string, open: number): { list: NumberList | null; stoppedAt: number } {
+  const values: number[] = [];
+  let areIntegers = true;
+  let at = open + 1;
+  for (;;) {
+    at = skipSpace(text, at);
+    const start = at;
+    while (isNumberPart(text.charCodeAt(at))) at++;
+    const word = text.slice(start, at);
+    const isInteger = /^[+-]?\d{1,9}$/.test(word);
+    if (!isInteger && !/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(word))
+      return { list: null, stoppedAt: at };
+    const value = Number(word);
+    if (!Number.isFinite(value)) return { list: null, stoppedAt: at };
+    values.push(value);
+    areIntegers &&= isInteger;
+    at = skipSpace(text, at);
+    const separator = text.charCodeAt(at);
+    if (separator === COMMA) {
+      at++;
+      continue;
+    }
+    if (separator !== CLOSE || values.length < MIN_LENGTH) return { list: null, stoppedAt: at };
+    return { list: { end: at + 1, values, areIntegers }, stoppedAt: at + 1 };
+  }
+}
+
+/** Over spaces, and over line breaks whose next line is indented; whether less will do depends on the place. */
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code === SPACE || (code === NEWLINE && text.charCodeAt(at + 1) === SPACE)) at++;
+    else return at;
+  }
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === NEWLINE;
+}
+
+function isNumberPart(code: number): boolean {
+  // Digits, '+', '-', '.', 'E', 'e'.
+  return (
+    (code >= 0x30 && code <= 0x39) || code === 0x2b || code === 0x2d || code === 0x2e || code === 0x45 || code === 0x65
+  );
+}
