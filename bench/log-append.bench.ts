@@ -1,6 +1,7 @@
 /**
  * What a producer feels: records per second that come back as durable, by the size of its batches, and how fast a
- * run's log is read back on a restart. `node bench/log-append.bench.ts [FOLDER]` (a folder on the disk to measure).
+ * run's log is read back on a restart. `FLOWTIME_BENCH_DIR` names a folder on the disk to measure; the default is
+ * the system's folder for temporary files.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -14,7 +15,7 @@ const record =
   '{"type":"telemetry","binIndex":12,"nodeId":"OrderService","metrics":{"arrivals":131,"served":120,"errors":2}}';
 const mark = { sealedBin: 12, hash: "0".repeat(64) };
 
-const folder = mkdtempSync(path.join(process.argv[2] ?? tmpdir(), "flowtime-bench-"));
+const folder = mkdtempSync(path.join(process.env.FLOWTIME_BENCH_DIR ?? tmpdir(), "flowtime-bench-"));
 const store = new SqliteLogStore(folder);
 console.log(`${new Date().toISOString()}, Node ${process.version}, ${cpus()[0]?.model}, ${cpus().length} cores`);
 console.log(`${COMMITS} commits of records of ${record.length} bytes after ${WARM_UP} to warm up\n`);

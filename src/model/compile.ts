@@ -11,6 +11,11 @@ import type { BoundSeries, Column, Plan } from "./plan.ts";
 export interface CompileOptions {
   /** Series that telemetry feeds, besides those the model states itself. Default none. */
   readonly bindings?: readonly BindingSpec[];
+  /**
+   * Leaves out what FlowTime's direct run leaves out: a generated node within a feedback group, since its writer skips
+   * a group whose first member is already evaluated. Such a series does not exist for outputs and warnings. Default no.
+   */
+  readonly asDirectRun?: boolean;
 }
 
 export interface Compiled {
@@ -45,9 +50,24 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
     model.nodes.map((node) => node.id),
     (id) => (inputs.get(id)?.sameBin ?? []).filter((name) => declared.has(name)),
   ).order;
+  const plan = { ...emission, model: compiled, source: model, order, orderAsWritten, generated: generation.generated };
+  return { plan: options.asDirectRun === true ? withoutGroupedGenerated(plan, inputs) : plan, diagnostics };
+}
+
+function withoutGroupedGenerated(plan: Plan, inputs: ReadonlyMap<string, Inputs>): Plan {
+  const kinds = new Map(plan.model.nodes.map((node) => [node.id, node.kind]));
+  const grouped = feedbackMembers(
+    plan.order,
+    (id) => kinds.get(id),
+    (id) => inputs.get(id)!.lagged,
+  );
+  const hidden = new Set(plan.generated.filter((id) => grouped.has(id)));
+  if (hidden.size === 0) return plan;
   return {
-    plan: { ...emission, model: compiled, source: model, order, orderAsWritten, generated: generation.generated },
-    diagnostics,
+    ...plan,
+    order: plan.order.filter((id) => !hidden.has(id)),
+    generated: plan.generated.filter((id) => !hidden.has(id)),
+    columnOf: new Map([...plan.columnOf].filter(([id]) => !hidden.has(id))),
   };
 }
 

@@ -1,0 +1,108 @@
+import type { Plan } from "../model/plan.ts";
+import type { Frame } from "../protocol/frame.ts";
+import type { Warning, WarningUpdate } from "../protocol/run-event.ts";
+import type { SealedCells } from "./cell-ledger.ts";
+
+/** Bins a warning lists: enough to look the first ones up; FlowTime's own number. */
+const LISTED_BINS = 5;
+
+interface LateNote {
+  /** Newest sealed bin when the frame came: the note is published with the next one. */
+  readonly sealedBin: number;
+  readonly bin: number | null;
+}
+
+/**
+ * What went wrong on the way in, as warnings: `data_gap` per series whose telemetry was missing when a bin was sealed,
+ * `late_frame` for frames that came after their bin was sealed. They travel with the stream and the telemetry manifest;
+ * they are not part of `run.json`, which a batch run over the same values must equal.
+ */
+export class IngestWarnings {
+  private readonly plan: Plan;
+  private readonly gaps: { bins: number[]; count: number; last: number }[];
+  private readonly late: { bins: number[]; count: number } = { bins: [], count: 0 };
+  private pending: LateNote[] = [];
+  private staged: LateNote[] = [];
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    this.gaps = plan.bound.map(() => ({ bins: [], count: 0, last: -1 }));
+  }
+
+  begin(): void {
+    this.staged = [];
+  }
+
+  commit(): void {
+    this.pending.push(...this.staged);
+    this.staged = [];
+  }
+
+  rollback(): void {
+    this.staged = [];
+  }
+
+  addLate(frame: Frame, sealedBin: number): void {
+    const bin = frame.type === "telemetry" ? (frame.binIndex ?? null) : null;
+    this.staged.push({ sealedBin, bin });
+  }
+
+  /** Updates that belong to a bin that has just been evaluated. */
+  seal(cells: SealedCells): WarningUpdate[] {
+    const updates: WarningUpdate[] = [];
+    const due = this.pending.filter((note) => note.sealedBin < cells.bin);
+    if (due.length > 0) {
+      this.pending = this.pending.slice(due.length);
+      const action = this.late.count === 0 ? "raised" : "updated";
+      for (const { bin } of due) {
+        this.late.count++;
+        if (bin !== null && this.late.bins.length < LISTED_BINS && !this.late.bins.includes(bin))
+          this.late.bins.push(bin);
+      }
+      updates.push({ action, warning: this.lateWarning() });
+    }
+    this.gaps.forEach((gap, input) => {
+      if (cells.present[input] === 1) return;
+      const action = gap.count === 0 ? "raised" : "updated";
+      gap.count++;
+      gap.last = cells.bin;
+      if (gap.bins.length < LISTED_BINS) gap.bins.push(cells.bin);
+      updates.push({ action, warning: this.gapWarning(input) });
+    });
+    return updates;
+  }
+
+  active(): readonly Warning[] {
+    const gaps = this.gaps.flatMap((gap, input) => (gap.count === 0 ? [] : [this.gapWarning(input)]));
+    return this.late.count === 0 ? gaps : [this.lateWarning(), ...gaps];
+  }
+
+  private gapWarning(input: number): Warning {
+    const { seriesId, feeds } = this.plan.bound[input]!;
+    const { bins, count, last } = this.gaps[input]!;
+    const feed = feeds[0];
+    const what = feed === undefined ? `series '${seriesId}'` : `${feed.nodeId} ${feed.role}`;
+    return {
+      key: `data_gap:${seriesId}`,
+      code: "data_gap",
+      nodeId: feed?.nodeId ?? seriesId,
+      message: `No telemetry for ${what} in ${count === 1 ? `bin ${last}` : `${count} bins, newest ${last}`}`,
+      severity: "warning",
+      bins: [...bins],
+      value: count,
+    };
+  }
+
+  private lateWarning(): Warning {
+    const { bins, count } = this.late;
+    return {
+      key: "late_frame",
+      code: "late_frame",
+      nodeId: null,
+      message: `${count === 1 ? "1 frame" : `${count} frames`} came after the bin was sealed and had no effect`,
+      severity: "warning",
+      bins: [...bins].sort((a, b) => a - b),
+      value: count,
+    };
+  }
+}

@@ -1,0 +1,142 @@
+import { roleOfMetric } from "../model/bind.ts";
+import type { TimeGrid } from "../model/model.ts";
+import type { Plan } from "../model/plan.ts";
+import { cellToNumber, type FrameErrorCode, type FrameTime, type TelemetryFrame } from "../protocol/frame.ts";
+
+/** Why a frame cannot be taken, in words for its sender. */
+export interface Refusal {
+  readonly code: FrameErrorCode;
+  readonly message: string;
+}
+
+/** One value for one input of the plan (`plan.bound[input]`). */
+export interface Cell {
+  readonly input: number;
+  readonly value: number;
+}
+
+const MINUTES_PER_UNIT = { minutes: 1, hours: 60, days: 1440, weeks: 10080 } as const;
+/** Names in an error message: enough to recognise a mistake, not a dump. */
+const MAX_NAMES = 8;
+
+/** Length of a bin in milliseconds. */
+export function binMilliseconds(grid: TimeGrid): number {
+  return grid.binSize * MINUTES_PER_UNIT[grid.binUnit] * 60_000;
+}
+
+/** ISO-8601 start of a bin, or null when the grid has no start. */
+export function binStartUtc(grid: TimeGrid, bin: number): string | null {
+  const start = gridStart(grid);
+  if (start === null) return null;
+  return `${new Date(start + bin * binMilliseconds(grid)).toISOString().slice(0, 19)}Z`;
+}
+
+function gridStart(grid: TimeGrid): number | null {
+  if (grid.start === null) return null;
+  const text = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(grid.start.trim()) ? grid.start.trim() : `${grid.start.trim()}Z`;
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? null : time;
+}
+
+/** Finds the inputs of a plan that the cells of a frame feed, and the bin that a frame belongs to. Pure. */
+export class InputDirectory {
+  private readonly plan: Plan;
+  private readonly bySeries: ReadonlyMap<string, number>;
+  private readonly nodes: ReadonlyMap<string, { readonly id: string; readonly roles: ReadonlyMap<string, string> }>;
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    this.bySeries = new Map(plan.bound.map(({ seriesId }, input) => [seriesId, input]));
+    const feeds = new Map<string, string>();
+    for (const { seriesId, feeds: roles } of plan.bound) {
+      for (const { nodeId, role } of roles) feeds.set(`${nodeId}\n${role}`, seriesId);
+    }
+    this.nodes = new Map(
+      (plan.model.topology?.nodes ?? []).map((node) => {
+        const named = Object.entries(node.semantics.series).map(
+          ([role, reference]) => [role, feeds.get(`${node.id}\n${role}`) ?? reference] as const,
+        );
+        return [node.id.toLowerCase(), { id: node.id, roles: new Map(named) }];
+      }),
+    );
+  }
+
+  /** Bin of a frame; at least one of its two time fields is given (the decoder checks). */
+  binOf(time: FrameTime): number | Refusal {
+    if (time.binIndex !== undefined) return time.binIndex;
+    const { grid } = this.plan.source;
+    const start = gridStart(grid);
+    if (start === null) {
+      return { code: "bad_time", message: "The model's grid has no start, so frames must give binIndex." };
+    }
+    const at = Date.parse(time.timestampUtc!);
+    if (Number.isNaN(at)) {
+      return { code: "bad_time", message: `timestampUtc '${time.timestampUtc}' is not an ISO-8601 time.` };
+    }
+    const bin = Math.floor((at - start) / binMilliseconds(grid));
+    if (bin >= 0) return bin;
+    return {
+      code: "bad_time",
+      message: `timestampUtc '${time.timestampUtc}' lies before the grid's start ${grid.start}.`,
+    };
+  }
+
+  /** The cells of a telemetry frame, all of them or the reason for the first that cannot be placed. */
+  cellsOf(frame: TelemetryFrame): readonly Cell[] | Refusal {
+    if (frame.classId !== undefined && frame.classId !== "DEFAULT") {
+      return { code: "unbound_series", message: `classId '${frame.classId}': classes are not supported yet.` };
+    }
+    if (frame.seriesId !== undefined) {
+      const input = this.inputOf(frame.seriesId.split("@")[0]!);
+      return typeof input === "number" ? [{ input, value: cellToNumber(frame.value ?? null) }] : input;
+    }
+    const node = this.nodes.get(frame.nodeId!.toLowerCase());
+    if (node === undefined) {
+      const known = [...this.nodes.values()].map(({ id }) => id);
+      return {
+        code: "unknown_node",
+        message: `Node '${frame.nodeId}' is not in the model's topology, which has: ${names(known)}.`,
+      };
+    }
+    const cells = new Map<number, Cell>();
+    for (const [metric, value] of Object.entries(frame.metrics!)) {
+      const role = roleOfMetric(metric);
+      const seriesId = role === null ? undefined : node.roles.get(role);
+      if (seriesId === undefined) {
+        const known = [...node.roles.keys()];
+        return {
+          code: "unknown_metric",
+          message: `Node '${node.id}' has no metric '${metric}'; it has: ${names(known)}.`,
+        };
+      }
+      const input = this.inputOf(seriesId);
+      if (typeof input !== "number") return input;
+      const cell = { input, value: cellToNumber(value) };
+      const before = cells.get(input);
+      if (before !== undefined && !Object.is(before.value, cell.value)) {
+        return {
+          code: "bad_value",
+          message: `Series '${seriesId}' gets two values in one frame: ${before.value} and ${cell.value} (by '${metric}').`,
+        };
+      }
+      cells.set(input, cell);
+    }
+    return [...cells.values()];
+  }
+
+  private inputOf(seriesId: string): number | Refusal {
+    const input = this.bySeries.get(seriesId);
+    if (input !== undefined) return input;
+    const bound = this.plan.bound.map((series) => series.seriesId);
+    const reason = this.plan.columnOf.has(seriesId)
+      ? "is computed by the model, not fed"
+      : "is not a series of the model";
+    return { code: "unbound_series", message: `Series '${seriesId}' ${reason}. Fed by telemetry: ${names(bound)}.` };
+  }
+}
+
+function names(all: readonly string[]): string {
+  if (all.length === 0) return "none";
+  const more = all.length - MAX_NAMES;
+  return all.slice(0, MAX_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}

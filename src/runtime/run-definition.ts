@@ -1,0 +1,33 @@
+import { FlowError } from "../lib/errors.ts";
+import type { BindingSpec } from "../model/bind.ts";
+import type { RunId } from "../protocol/ids.ts";
+import type { RunMode } from "../protocol/run.ts";
+
+/** What a run is, fixed when it is created: the first thing in its log. With the log it determines the run's state. */
+export interface RunDefinition {
+  readonly runId: RunId;
+  /** Random id of this timeline: 16 hex digits. */
+  readonly epoch: string;
+  readonly mode: RunMode;
+  readonly createdUtc: string;
+  readonly modelText: string;
+  readonly bindings: readonly BindingSpec[];
+  /** Snapshot each time this many bins have been sealed; null: only at the end. */
+  readonly checkpointEvery: number | null;
+}
+
+const FORMAT = 1;
+
+export function serialiseDefinition(definition: RunDefinition): string {
+  return JSON.stringify({ format: FORMAT, ...definition });
+}
+
+/** @throws FlowError `bad_definition` when the text is not a definition of a known format */
+export function parseDefinition(text: string): RunDefinition {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null || !("format" in value) || value.format !== FORMAT) {
+    throw new FlowError("bad_definition", `The run's log was written in a format this version does not know.`);
+  }
+  const { format: _, ...definition } = value as { format: number } & RunDefinition;
+  return definition;
+}

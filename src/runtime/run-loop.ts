@@ -1,0 +1,346 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { RunTopic } from "../hub/hub.ts";
+import type { Clock } from "../lib/clock.ts";
+import { FlowError } from "../lib/errors.ts";
+import { LogError } from "../log/log-error.ts";
+import type { TelemetryLog } from "../log/telemetry-log.ts";
+import {
+  type DecodedLine,
+  type Frame,
+  type FrameError,
+  type IngestAnswer,
+  MAX_REPORTED_ERRORS,
+} from "../protocol/frame.ts";
+import type { IngestCounters, RunState, SnapshotReference } from "../protocol/run.ts";
+import type { LiveRun, RunImage } from "./live-run.ts";
+
+/** Operators evaluated before other work gets its turn: some milliseconds. */
+const OPERATORS_PER_TURN = 500_000;
+/** Sealed bins that may wait for evaluation before a producer waits for them: bounds memory and what a crash replays. */
+export const MAX_BACKLOG_BINS = 256;
+
+/** Where snapshots go. The image is a copy, so writing may take its time. */
+export interface SnapshotSink {
+  write(image: RunImage): Promise<SnapshotReference>;
+}
+
+export interface SubmitOptions {
+  /** One bad line refuses the whole batch. Default false. */
+  readonly atomic?: boolean;
+}
+
+/** What stands in the log besides frames. */
+interface CheckpointRecord extends SnapshotReference {
+  readonly type: "checkpoint";
+}
+type LogRecord = Frame | CheckpointRecord;
+
+/** A batch that was refused whole: nothing of it was applied. */
+export class BatchRefused extends FlowError<"batch_refused"> {
+  readonly errors: readonly FrameError[];
+  constructor(errors: readonly FrameError[]) {
+    super(
+      "batch_refused",
+      `The batch was refused whole: ${errors.length} bad line(s) and atomic=true; nothing was applied.`,
+    );
+    this.errors = errors;
+  }
+}
+
+/**
+ * The single writer of a run: decides about a batch, appends it to the log, evaluates what it sealed, publishes, and has
+ * snapshots written. Order of truth: a batch is durable before anything of it is evaluated, evaluated before it is
+ * published. A failing snapshot is told and counted; it never holds the run up.
+ */
+export class RunLoop {
+  readonly run: LiveRun;
+  readonly topic: RunTopic;
+  readonly counters: { -readonly [Name in keyof IngestCounters]: number } = {
+    accepted: 0,
+    duplicates: 0,
+    late: 0,
+    rejected: 0,
+  };
+  private readonly log: TelemetryLog;
+  private readonly isDurable: boolean;
+  private readonly snapshots: SnapshotSink;
+  private readonly clock: Clock;
+  private readonly onProblem: (error: unknown) => void;
+  private pumping: Promise<void> | null = null;
+  private writing: Promise<SnapshotReference> | null = null;
+  private recovering = false;
+  private failureText: string | null = null;
+  private sealedAtMs: number | null = null;
+  private finished = false;
+  private isSnapshotOverdue = false;
+
+  constructor(parts: {
+    readonly run: LiveRun;
+    readonly log: TelemetryLog;
+    readonly isDurable: boolean;
+    readonly topic: RunTopic;
+    readonly snapshots: SnapshotSink;
+    readonly clock: Clock;
+    readonly onProblem: (error: unknown) => void;
+  }) {
+    this.run = parts.run;
+    this.log = parts.log;
+    this.isDurable = parts.isDurable;
+    this.topic = parts.topic;
+    this.snapshots = parts.snapshots;
+    this.clock = parts.clock;
+    this.onProblem = parts.onProblem;
+  }
+
+  get state(): RunState {
+    if (this.failureText !== null) return "failed";
+    return this.recovering ? "recovering" : this.run.state;
+  }
+
+  get failure(): string | null {
+    return this.failureText;
+  }
+
+  /** Milliseconds since a bin was last evaluated; null before the first. */
+  get lagMs(): number | null {
+    return this.sealedAtMs === null ? null : Math.max(0, this.clock.now() - this.sealedAtMs);
+  }
+
+  /**
+   * Folds the log so far into the run, comparing the chain recorded with every batch; a difference fails the run with
+   * both values. Then goes on with whatever was interrupted.
+   */
+  recover(): void {
+    this.recovering = true;
+    try {
+      for (const { records, mark, first } of this.log.readFrom(0)) {
+        this.evaluateAll();
+        const replayed = mark.sealedBin <= this.run.evaluatedBin ? this.run.hash(mark.sealedBin) : "none";
+        if (replayed !== mark.hash) {
+          throw new FlowError(
+            "replay_mismatch",
+            `Replay up to record ${first} gives hash ${replayed} at bin ${mark.sealedBin} ` +
+              `where the log says ${mark.hash}. The run is stopped; its log is unchanged.`,
+          );
+        }
+        this.run.begin();
+        for (const record of records) this.replay(JSON.parse(record) as LogRecord);
+        this.run.commit();
+      }
+    } catch (error) {
+      this.fail(error);
+      return;
+    } finally {
+      this.recovering = false;
+    }
+    this.pump();
+  }
+
+  /** Starts what needs no telemetry: a simulation, or the rest of an interrupted one. */
+  start(): void {
+    this.pump();
+  }
+
+  /**
+   * Takes a batch: decides, makes it durable, answers. Waits while too many sealed bins wait for evaluation.
+   * @throws BatchRefused when `atomic` and a line is bad
+   * @throws LogError when it cannot be made durable: nothing of the batch was applied
+   */
+  async submit(lines: readonly DecodedLine[], options: SubmitOptions = {}): Promise<IngestAnswer> {
+    while (this.run.backlogBins > MAX_BACKLOG_BINS) await this.pump();
+    this.refuseIfFailed();
+    const { run } = this;
+    const mark = this.mark();
+    const records: string[] = [];
+    const errors: FrameError[] = [];
+    const counts = { accepted: 0, duplicates: 0, late: 0, rejected: 0 };
+    const report = (error: FrameError): void => {
+      if (errors.length < MAX_REPORTED_ERRORS) errors.push(error);
+    };
+    run.begin();
+    for (const entry of lines) {
+      if ("error" in entry) {
+        counts.rejected++;
+        report(entry.error);
+        continue;
+      }
+      const verdict = run.admit(entry.frame);
+      if (verdict.kind === "accepted") counts.accepted++;
+      else if (verdict.kind === "duplicate") counts.duplicates++;
+      else {
+        counts[verdict.kind]++;
+        report({ line: entry.line, code: verdict.code, message: verdict.message });
+      }
+      if (verdict.kind === "accepted" || verdict.kind === "late") records.push(JSON.stringify(entry.frame));
+    }
+    if (options.atomic === true && errors.length > 0) {
+      run.rollback();
+      throw new BatchRefused(errors);
+    }
+    this.append(records, mark);
+    for (const name of ["accepted", "duplicates", "late", "rejected"] as const) this.counters[name] += counts[name];
+    const answer = {
+      ...counts,
+      errors,
+      sealedBin: run.sealedBin,
+      openBins: run.openBins,
+      durable: this.isDurable,
+    };
+    this.pump();
+    return answer;
+  }
+
+  /**
+   * Writes a snapshot of all bins evaluated so far; the newest one serves when no bin has been sealed since.
+   * @throws FlowError `nothing_sealed` before the first bin
+   */
+  async checkpoint(): Promise<SnapshotReference & { readonly seq: number }> {
+    await this.settled();
+    this.refuseIfFailed();
+    if (this.run.evaluatedBin < 0) {
+      throw new FlowError(
+        "nothing_sealed",
+        "No bin is sealed yet, so there is nothing to write. Send telemetry first.",
+      );
+    }
+    if (this.run.checkpoint?.sealedBin !== this.run.evaluatedBin) await this.writeSnapshot();
+    return this.run.checkpoint!;
+  }
+
+  /** Resolves when every sealed bin has been evaluated and the snapshot being written, if any, is there. */
+  async settled(): Promise<void> {
+    while (this.pumping !== null) await this.pumping;
+    if (this.writing !== null) await this.writing.catch(() => {});
+  }
+
+  /** Stops taking part: what is sealed is evaluated, subscribers are told, the log is given free. */
+  async close(): Promise<void> {
+    await this.settled();
+    this.topic.end({ code: "draining" });
+    this.log.close();
+  }
+
+  /** Head of the chain as far as it is evaluated: what a replay must come to as well. */
+  private mark(): { sealedBin: number; hash: string } {
+    return { sealedBin: this.run.evaluatedBin, hash: this.run.hash() };
+  }
+
+  private append(records: readonly string[], mark: { sealedBin: number; hash: string }): void {
+    try {
+      if (records.length > 0) this.log.append(records, mark);
+      this.run.commit();
+    } catch (error) {
+      this.run.rollback();
+      if (error instanceof LogError && !error.retryable) this.fail(error);
+      throw error;
+    }
+  }
+
+  private replay(record: LogRecord): void {
+    if (record.type === "checkpoint") {
+      this.evaluateAll();
+      this.topic.publish(this.run.recordCheckpoint(record));
+    } else {
+      this.run.admit(record);
+    }
+  }
+
+  private evaluateAll(): void {
+    while (this.evaluateOne()) {}
+  }
+
+  private evaluateOne(): boolean {
+    const event = this.run.evaluateNext();
+    if (event === null) return false;
+    this.sealedAtMs = this.clock.now();
+    this.topic.publish(event);
+    return true;
+  }
+
+  /** Evaluates in turns, so that other work is not kept waiting; one pump at a time. */
+  private pump(): Promise<void> {
+    this.pumping ??= this.pumpTurns().finally(() => {
+      this.pumping = null;
+    });
+    return this.pumping;
+  }
+
+  private async pumpTurns(): Promise<void> {
+    const binsPerTurn = Math.max(1, Math.floor(OPERATORS_PER_TURN / Math.max(1, this.run.plan.operators.length)));
+    try {
+      for (;;) {
+        for (let bin = 0; bin < binsPerTurn; bin++) {
+          if (!this.evaluateOne()) {
+            this.finishIfDone();
+            return;
+          }
+          if (this.isCheckpointDue()) this.writeDueSnapshot();
+        }
+        await nextTurn();
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private isCheckpointDue(): boolean {
+    const { checkpointEvery } = this.run.definition;
+    return checkpointEvery !== null && (this.run.evaluatedBin + 1) % checkpointEvery === 0;
+  }
+
+  /** When the disk is slower than the bins, what fell due meanwhile becomes one snapshot of the then newest bin. */
+  private writeDueSnapshot(): void {
+    if (this.writing !== null) {
+      this.isSnapshotOverdue = true;
+      return;
+    }
+    const written = this.writeSnapshot().catch(this.onProblem);
+    void written.then(() => {
+      if (!this.isSnapshotOverdue || this.finished) return;
+      this.isSnapshotOverdue = false;
+      this.writeDueSnapshot();
+    });
+  }
+
+  private finishIfDone(): void {
+    if (this.finished || this.run.state !== "completed") return;
+    this.finished = true;
+    void this.finish();
+  }
+
+  private async finish(): Promise<void> {
+    if (this.writing !== null) await this.writing.catch(() => {});
+    const isWritten = this.run.checkpoint?.sealedBin === this.run.evaluatedBin;
+    if (!isWritten && this.run.evaluatedBin >= 0) await this.writeSnapshot().catch(this.onProblem);
+    this.topic.end({ code: "completed" });
+  }
+
+  /** One snapshot at a time. */
+  private writeSnapshot(): Promise<SnapshotReference> {
+    this.writing ??= this.writeAndRecord(this.run.image()).finally(() => {
+      this.writing = null;
+    });
+    return this.writing;
+  }
+
+  private async writeAndRecord(image: RunImage): Promise<SnapshotReference> {
+    const reference = await this.snapshots.write(image);
+    const record: CheckpointRecord = { type: "checkpoint", ...reference };
+    while (this.run.backlogBins > 0) await this.pump();
+    this.refuseIfFailed();
+    this.run.begin();
+    this.append([JSON.stringify(record)], this.mark());
+    this.topic.publish(this.run.recordCheckpoint(reference));
+    return reference;
+  }
+
+  private refuseIfFailed(): void {
+    if (this.failureText !== null) throw new FlowError("run_failed", `The run has failed: ${this.failureText}`);
+  }
+
+  private fail(error: unknown): void {
+    this.failureText = error instanceof Error ? error.message : String(error);
+    this.onProblem(error);
+    this.topic.end({ code: "failed", message: this.failureText });
+  }
+}

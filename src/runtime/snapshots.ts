@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { invariant } from "../lib/assert.ts";
+import type { Clock } from "../lib/clock.ts";
+import { parseModel } from "../model/parse.ts";
+import type { RunMode, SnapshotReference } from "../protocol/run.ts";
+import { assembleRun, roundTripUtc, type SnapshotInput } from "../snapshot/assemble.ts";
+import { cutModelText } from "../snapshot/cut-model.ts";
+import { shortestText } from "../snapshot/dotnet-number.ts";
+import { plainFile, type SnapshotFile } from "../snapshot/text-file.ts";
+import { writeRunFolder } from "../snapshot/writer.ts";
+import type { RunImage } from "./live-run.ts";
+import type { SnapshotSink } from "./run-loop.ts";
+
+const GENERATOR = "flowtime/0.1.0";
+
+/** Writes snapshots of live runs as FlowTime run folders into a data folder. */
+export class FolderSnapshots implements SnapshotSink {
+  private readonly root: string;
+  private readonly stagingRoot: string;
+  private readonly clock: Clock;
+  private readonly random: (bytes: number) => Uint8Array;
+
+  /** @param stagingRoot where folders are put together: on the same file system, outside the list of runs */
+  constructor(parts: {
+    readonly root: string;
+    readonly stagingRoot: string;
+    readonly clock: Clock;
+    readonly random: (bytes: number) => Uint8Array;
+  }) {
+    this.root = parts.root;
+    this.stagingRoot = parts.stagingRoot;
+    this.clock = parts.clock;
+    this.random = parts.random;
+  }
+
+  async write(image: RunImage): Promise<SnapshotReference> {
+    const nowMs = this.clock.now();
+    const folder = assembleRun({
+      ...snapshotContent(image),
+      requestedSeed: null,
+      provenance: liveProvenance(image, nowMs),
+      inputHash: null,
+      runId: { kind: "timestamped", nowMs, random: this.random(4) },
+      now: () => roundTripUtc(this.clock.now()),
+      hasTelemetryManifest: true,
+    });
+    const target = await writeRunFolder(folder, { root: this.root, stagingRoot: this.stagingRoot });
+    return { snapshotRunId: folder.folderName, sealedBin: image.bins - 1, path: target };
+  }
+}
+
+/** Model text, series and warnings of an image as artifacts hold them: a model of as many bins as are sealed. */
+export function snapshotContent(
+  image: RunImage,
+): Pick<SnapshotInput, "modelText" | "model" | "bins" | "series" | "warnings" | "extraFiles"> {
+  const { plan, bins } = image;
+  const isWhole = bins === plan.source.grid.bins;
+  const modelText = isWhole ? plan.source.text : cutModelText(plan.source.text, bins);
+  const model = isWhole ? plan.source : parseModel(modelText).model;
+  invariant(model !== null, "a model cut to its first bins is a model");
+  return { modelText, model, bins, series: image.series, warnings: image.warnings, extraFiles: telemetryFiles(image) };
+}
+
+/** Telemetry that fed `file:` references goes where the model text looks for it, as far as that is inside the folder. */
+function telemetryFiles(image: RunImage): SnapshotFile[] {
+  const files = new Map<string, SnapshotFile>();
+  for (const { reference, values } of image.fileSeries) {
+    const location = reference.replace(/^file:(\/\/(?=telemetry\/))?/i, "");
+    const inside = path.posix.normalize(path.posix.join("model", location));
+    if (path.posix.isAbsolute(location) || !inside.startsWith("model/")) continue;
+    const rows = Array.from(values, (value, bin) => `${bin},${shortestText(value)}\n`);
+    files.set(inside, plainFile(inside, `bin_index,value\n${rows.join("")}`));
+  }
+  return [...files.values()];
+}
+
+/** `model/provenance.json` of a snapshot: FlowTime's members first, then which live run it shows, and where in it. */
+function liveProvenance(image: RunImage, nowMs: number): string {
+  const { definition, plan, bins, seq, hash } = image;
+  const { provenance } = plan.source;
+  return JSON.stringify(
+    {
+      source: "flowtime-live",
+      modelId: `model_${createHash("sha256").update(plan.source.text).digest("hex").slice(0, 16)}`,
+      templateId: provenance?.templateId ?? "adhoc-model",
+      templateVersion: provenance?.templateVersion ?? "0.0.0",
+      mode: artifactMode(definition.mode),
+      generatedAt: new Date(nowMs).toISOString(),
+      generator: GENERATOR,
+      schemaVersion: "1",
+      live: { liveRunId: definition.runId, epoch: definition.epoch, seq, sealedBin: bins - 1, hash },
+    },
+    null,
+    2,
+  );
+}
+
+/** In telemetry mode FlowTime's readers show gaps as gaps; in simulation mode they refuse them. */
+function artifactMode(mode: RunMode): "telemetry" | "simulation" {
+  return mode === "live" ? "telemetry" : "simulation";
+}

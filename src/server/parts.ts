@@ -1,0 +1,24 @@
+import type { Gateway } from "../ingest/gateway.ts";
+import type { Clock } from "../lib/clock.ts";
+import { FlowError } from "../lib/errors.ts";
+import type { RunListItem } from "../protocol/run.ts";
+import type { RunLoop } from "../runtime/run-loop.ts";
+import type { RunRegistry } from "../runtime/run-registry.ts";
+
+/** What the routes work with. `compose.ts` makes it. */
+export interface EngineParts {
+  readonly registry: RunRegistry;
+  readonly gateway: Gateway;
+  readonly clock: Clock;
+  readonly startedMs: number;
+  /** Stored runs of the data folder. */
+  readonly storedRuns: () => Promise<readonly RunListItem[]>;
+  readonly onProblem: (where: string, error: unknown) => void;
+}
+
+/** @throws FlowError `run_not_found` */
+export function findRun(parts: EngineParts, runId: string): RunLoop {
+  const loop = parts.registry.get(runId);
+  if (loop === null) throw new FlowError("run_not_found", `Run '${runId}' not found.`);
+  return loop;
+}
