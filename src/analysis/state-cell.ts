@@ -1,7 +1,8 @@
-/** A number that survives JSON: the three that JSON lacks travel as words. */
-export type StateCell = number | "NaN" | "Infinity" | "-Infinity";
+/** A number that survives JSON: the four that JSON lacks or loses travel as words. */
+export type StateCell = number | "NaN" | "Infinity" | "-Infinity" | "-0";
 
 export function toCell(value: number): StateCell {
+  if (Object.is(value, -0)) return "-0";
   if (Number.isFinite(value)) return value;
   return Number.isNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
 }
