@@ -25,8 +25,8 @@ export type ParseResult =
 
 /** Deepest nesting of parentheses and calls. Far beyond what people write, far below what the stack takes. */
 export const MAX_EXPRESSION_DEPTH = 500;
-/** Most operators in one unbroken chain such as `a + b + c`, which nests to the left. Same reason. */
-export const MAX_EXPRESSION_CHAIN = 2000;
+/** Deepest tree: a chain such as `a + b + c` nests to the left, without a parenthesis. Same reason. */
+export const MAX_EXPRESSION_HEIGHT = 2000;
 
 const LETTER = /[\p{L}_]/u;
 const LETTER_OR_DIGIT = /[\p{L}\p{Nd}_]/u;
@@ -44,6 +44,8 @@ class Parser {
   readonly text: string;
   private at = 0;
   private depth = 0;
+  /** Levels below a binary operation or call, itself included; leaves count 0. */
+  private readonly heights = new WeakMap<Expression, number>();
 
   constructor(text: string) {
     this.text = text;
@@ -60,15 +62,13 @@ class Parser {
     if (++this.depth > MAX_EXPRESSION_DEPTH)
       this.fail(this.at, `Expression is nested deeper than ${MAX_EXPRESSION_DEPTH}`);
     let left = this.term();
-    let chain = 0;
     for (;;) {
       this.skipSpace();
       const position = this.at;
       const operator = this.text[position];
       if (operator !== "+" && operator !== "-") break;
       this.at++;
-      if (++chain > MAX_EXPRESSION_CHAIN) this.chainTooLong(position);
-      left = { kind: "binary", operator, left, right: this.term(), position };
+      left = this.binary(operator, left, this.term(), position);
     }
     this.depth--;
     return left;
@@ -76,15 +76,13 @@ class Parser {
 
   private term(): Expression {
     let left = this.factor();
-    let chain = 0;
     for (;;) {
       this.skipSpace();
       const position = this.at;
       const operator = this.text[position];
       if (operator !== "*" && operator !== "/") return left;
       this.at++;
-      if (++chain > MAX_EXPRESSION_CHAIN) this.chainTooLong(position);
-      left = { kind: "binary", operator, left, right: this.factor(), position };
+      left = this.binary(operator, left, this.factor(), position);
     }
   }
 
@@ -124,7 +122,7 @@ class Parser {
       const separator = this.at;
       if (this.text[separator] === ")") {
         this.at++;
-        return { kind: "call", name, args, position };
+        return this.measured({ kind: "call", name, args, position }, args);
       }
       if (this.text[separator] !== ",") this.fail(separator, "Expected ',' or ')'");
       this.at++;
@@ -177,11 +175,20 @@ class Parser {
     while (this.at < this.text.length && SPACE.test(this.text[this.at]!)) this.at++;
   }
 
-  private chainTooLong(position: number): never {
-    return this.fail(
-      position,
-      `Expression chains more than ${MAX_EXPRESSION_CHAIN} operators; name a part of it as its own node`,
-    );
+  private binary(operator: "+" | "-" | "*" | "/", left: Expression, right: Expression, position: number): Expression {
+    return this.measured({ kind: "binary", operator, left, right, position }, [left, right]);
+  }
+
+  private measured(tree: Expression, parts: readonly Expression[]): Expression {
+    const height = 1 + parts.reduce((highest, part) => Math.max(highest, this.heights.get(part) ?? 0), 0);
+    if (height > MAX_EXPRESSION_HEIGHT) {
+      this.fail(
+        tree.position,
+        `Expression nests more than ${MAX_EXPRESSION_HEIGHT} operations; name a part of it as its own node`,
+      );
+    }
+    this.heights.set(tree, height);
+    return tree;
   }
 
   private unexpected(): never {
