@@ -1,5 +1,5 @@
-import type { Findings, Placed } from "./findings.ts";
-import { numberPlace } from "./number-lists.ts";
+import { type Findings, MAX_FINDINGS, type Placed } from "./findings.ts";
+import { numberPlaces } from "./number-lists.ts";
 import {
   describe,
   isNullWord,
@@ -7,6 +7,7 @@ import {
   type MappingNode,
   type ScalarNode,
   type SourceNode,
+  scalar,
 } from "./source-tree.ts";
 
 /** Text of a field, twice: as the schema check sees it, and as the loader takes it (null for a plain `null`, `~` or nothing). */
@@ -172,11 +173,9 @@ export class Fields {
     if (node === null) return null;
     const pointer = this.at(name);
     if (node.kind === "numbers") {
-      return node.values.map((value, index) => {
-        const place = numberPlace(this.findings.text, node.start, index);
-        const text = this.findings.text.slice(place.start, place.end);
-        return { kind: "scalar", text, isPlain: true, type: "number", value, ...place };
-      });
+      const { text } = this.findings;
+      const places = numberPlaces(text, node.start, [...node.values.keys()]);
+      return places.map((place) => scalar(text.slice(place.start, place.end), true, place));
     }
     if (node.kind !== "list") {
       reportType(this.findings, node, pointer, `Field '${name}' must be a list`);
@@ -191,10 +190,11 @@ export class Fields {
     if (node === null) return null;
     const pointer = this.at(name);
     if (node.kind === "numbers") {
-      node.values.forEach((value, index) => {
-        if (isWithin(value, options)) return;
-        const place = numberPlace(this.findings.text, node.start, index);
-        this.reportRange(place, `Item ${index} of '${name}'`, value, options, `${pointer}/${index}`);
+      const outside = [...node.values.keys()].filter((index) => !isWithin(node.values[index]!, options));
+      const places = numberPlaces(this.findings.text, node.start, outside.slice(0, MAX_FINDINGS));
+      outside.forEach((index, position) => {
+        const place = places[position] ?? node;
+        this.reportRange(place, `Item ${index} of '${name}'`, node.values[index]!, options, `${pointer}/${index}`);
       });
       return { values: node.values, count: node.values.length, at: node };
     }

@@ -1,3 +1,5 @@
+import type { Placed } from "./findings.ts";
+
 /**
  * Long lists of plain numbers make up most of a model's text, and a YAML parser spends a thousand bytes and several
  * microseconds on each number. So they are read beforehand and blanked out: the parser sees a list of one zero with the
@@ -57,14 +59,18 @@ function blank(text: string, open: number, end: number): string {
   return `[${text[open + 1] === "\n" ? `\n${inside.replace(" ", "0")}` : `0${inside}`}]`;
 }
 
-/** Offsets of every item of a list that `readNumbers` took; for findings about single items. */
-export function numberPlace(text: string, open: number, index: number): { start: number; end: number } {
+/** Where items of a list that was taken out stand, in one pass over its text. `indices` ascend. */
+export function numberPlaces(text: string, open: number, indices: readonly number[]): readonly Placed[] {
   let at = open + 1;
-  for (let skipped = 0; skipped < index; skipped++) at = text.indexOf(",", at) + 1;
-  while (isSpace(text.charCodeAt(at))) at++;
-  const start = at;
-  while (isNumberPart(text.charCodeAt(at))) at++;
-  return { start, end: at };
+  let reached = 0;
+  return indices.map((index) => {
+    for (; reached < index; reached++) at = text.indexOf(",", at) + 1;
+    let start = at;
+    while (isSpace(text.charCodeAt(start))) start++;
+    let end = start;
+    while (isNumberPart(text.charCodeAt(end))) end++;
+    return { start, end };
+  });
 }
 
 function readNumbers(text: string, open: number): { list: NumberList | null; stoppedAt: number } {

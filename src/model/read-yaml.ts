@@ -20,7 +20,7 @@ export const MAX_MODEL_CHARS = 30_000_000;
  * Most YAML parts (lines, brackets, quotes, commas; long numeric lists count as one) of a model. The parser needs some
  * 10 µs and 1 kB for each, and the thread is busy for as long.
  */
-export const MAX_YAML_PARTS = 1_000_000;
+export const MAX_YAML_PARTS = 500_000;
 
 /** Deepest nesting taken. FlowTime's JSON reader stops at the same depth. */
 export const MAX_DEPTH = 64;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parseModel } from "../../../src/model/parse.ts";
 import { describeWithReference } from "../../support/reference.ts";
 
