@@ -1,63 +1,64 @@
-import { invariant } from "../lib/assert.ts";
-import { type Expression, literalInteger, parseExpression } from "../model/expression.ts";
+import { type Expression, literalInteger } from "../model/expression.ts";
 import type { BufferNode, ModelNode } from "../model/model.ts";
 import type { Plan } from "../model/plan.ts";
 import { clamp, divide, gatedOutflow, modulo, queueDepth, round, step } from "./arithmetic.ts";
+import { type BatchModel, batchOfPlan, initialDepthOf, type Totals } from "./batch-model.ts";
+
+export interface WindowOptions {
+  /** Telemetry of a bound series in a bin; NaN where it is missing. Default missing everywhere. */
+  readonly cell?: (seriesId: string, bin: number) => number;
+  /**
+   * Values that stand in for a node's own definition, at least `bins` long. Telemetry goes before them: what was measured
+   * is not computed. Default none.
+   */
+  readonly overrides?: Totals;
+}
 
 /**
- * Evaluates the first `bins` bins of a model from its definitions: a plain walk over expression trees, no plan operators,
- * no rings, nothing carried but the series themselves. Slow on purpose: it is the oracle of the incremental path.
+ * Evaluates the first `bins` bins of a plan from its definitions, every node once (the base pass of engine.md §1.2).
  *
  * @param cell telemetry of a bound series in a bin; NaN where it is missing
  * @returns every series by id
  */
-export function evaluateWindow(
-  plan: Plan,
-  bins: number,
-  cell: (seriesId: string, bin: number) => number,
-): ReadonlyMap<string, Float64Array> {
-  const { model } = plan;
-  const series = new Map<string, Float64Array>();
-  const nodes = new Map(model.nodes.map((node) => [node.id, node]));
-  const trees = new Map<string, Expression>();
-  for (const node of model.nodes) {
-    series.set(node.id, new Float64Array(bins));
-    if (node.kind === "expr") trees.set(node.id, treeOf(node));
-  }
-  const bound = new Set(plan.bound.map(({ seriesId }) => seriesId));
-  for (const seriesId of bound) if (!series.has(seriesId)) series.set(seriesId, new Float64Array(bins));
-  const telemetryOnly = [...bound].filter((seriesId) => !nodes.has(seriesId));
+export function evaluateWindow(plan: Plan, bins: number, cell: (seriesId: string, bin: number) => number): Totals {
+  return evaluateTotals(batchOfPlan(plan), bins, { cell });
+}
 
-  const walk = new Walk(plan, series, bins);
+/**
+ * Evaluates the first `bins` bins of a model: a plain walk over expression trees, no plan operators, no rings, nothing
+ * carried but the series themselves. Slow on purpose: it is the oracle of the incremental path.
+ *
+ * @returns every series by id: nodes in evaluation order, then series that only telemetry feeds
+ */
+export function evaluateTotals(batch: BatchModel, bins: number, options: WindowOptions = {}): Totals {
+  const { cell = () => Number.NaN, overrides = new Map<string, Float64Array>() } = options;
+  const series = new Map<string, Float64Array>();
+  const telemetryOnly = [...batch.bound].filter((id) => !batch.nodes.has(id));
+  for (const id of [...batch.order, ...telemetryOnly]) series.set(id, new Float64Array(bins));
+
+  const walk = new Walk(batch, series, bins);
   for (let t = 0; t < bins; t++) {
-    for (const seriesId of telemetryOnly) series.get(seriesId)![t] = cell(seriesId, t);
-    for (const id of plan.order) {
-      const node = nodes.get(id)!;
-      series.get(id)![t] = bound.has(id) ? cell(id, t) : walk.node(node, trees.get(id), t);
+    for (const id of telemetryOnly) series.get(id)![t] = cell(id, t);
+    for (const id of batch.order) {
+      const given = batch.bound.has(id) ? cell(id, t) : overrides.get(id)?.[t];
+      series.get(id)![t] = given ?? walk.node(batch.nodes.get(id)!, t);
     }
   }
   return series;
 }
 
-function treeOf(node: ModelNode & { kind: "expr" }): Expression {
-  if (node.tree !== undefined) return node.tree;
-  const parsed = parseExpression(node.expr);
-  invariant(parsed.ok, `a compiled model's expression parses: ${node.expr}`);
-  return parsed.tree;
-}
-
 class Walk {
-  private readonly plan: Plan;
-  private readonly series: ReadonlyMap<string, Float64Array>;
+  private readonly batch: BatchModel;
+  private readonly series: Totals;
   private readonly bins: number;
 
-  constructor(plan: Plan, series: ReadonlyMap<string, Float64Array>, bins: number) {
-    this.plan = plan;
+  constructor(batch: BatchModel, series: Totals, bins: number) {
+    this.batch = batch;
     this.series = series;
     this.bins = bins;
   }
 
-  node(node: ModelNode, tree: Expression | undefined, t: number): number {
+  node(node: ModelNode, t: number): number {
     switch (node.kind) {
       case "const":
         return node.values[t % node.values.length]!;
@@ -67,7 +68,7 @@ class Walk {
         return node.values.reduce((sum, value, index) => sum + value * (node.probabilities[index]! / scale), 0);
       }
       case "expr":
-        return this.value(tree!, t);
+        return this.value(this.batch.trees.get(node.id)!, t);
       case "router":
         return this.read(node.queue, t);
       case "serviceWithBuffer":
@@ -76,21 +77,7 @@ class Walk {
   }
 
   private read(reference: string, t: number): number {
-    const values = this.series.get(reference) ?? this.series.get(this.telemetrySeries(reference));
-    return values![t]!;
-  }
-
-  /** Series id of a `file:` reference that a generated queue reads. */
-  private telemetrySeries(reference: string): string {
-    for (const node of this.plan.model.topology?.nodes ?? []) {
-      for (const bound of this.plan.bound) {
-        const isFed = bound.feeds.some(
-          ({ nodeId, role }) => nodeId === node.id && node.semantics.series[role] === reference,
-        );
-        if (isFed) return bound.seriesId;
-      }
-    }
-    return reference;
+    return this.series.get(this.batch.fileSeries.get(reference) ?? reference)![t]!;
   }
 
   private queue(node: BufferNode, t: number): number {
@@ -100,20 +87,12 @@ class Walk {
     if (schedule !== null) {
       const { periodBins, phaseOffset, capacitySeries } = schedule;
       const phase = ((phaseOffset % periodBins) + periodBins) % periodBins;
-      const operator = this.plan.operators.find((candidate) => candidate.out === this.plan.columnOf.get(node.id));
-      const nonFiniteIsZero = operator?.op === "queue" && (operator.dispatch?.nonFiniteCapacityIsZero ?? false);
+      const nonFiniteIsZero = this.batch.feedback.has(node.id);
       const capacity = capacitySeries === null ? null : this.read(capacitySeries, t);
       outflow = gatedOutflow(t, outflow, periodBins, phase, capacity, nonFiniteIsZero);
     }
-    const previous = t > 0 ? depths[t - 1]! : this.initialDepth(node.id);
+    const previous = t > 0 ? depths[t - 1]! : initialDepthOf(node.id, this.batch.model);
     return queueDepth(previous, this.read(node.inflow, t), outflow, node.loss === null ? 0 : this.read(node.loss, t));
-  }
-
-  private initialDepth(nodeId: string): number {
-    const owners = (this.plan.model.topology?.nodes ?? []).filter(
-      (node) => node.semantics.series.queueDepth?.toLowerCase() === nodeId.toLowerCase(),
-    );
-    return owners.at(-1)?.initialQueueDepth ?? 0;
   }
 
   private value(tree: Expression, t: number): number {
