@@ -120,7 +120,7 @@ async function checkBundle(bundleFolder: string, simulationFolder: string, name:
  * The model that FlowTime evaluated. Some 40 simulation goldens (and their bundles) hold a run of an earlier model beside
  * a later `model.yaml`; the run's own `spec.yaml` is then the model, its links to series files read as series again.
  */
-function modelThatRan(modelText: string, golden: string): string {
+export function modelThatRan(modelText: string, golden: string): string {
   const spec = readText(path.join(golden, "spec.yaml"));
   const series = readdirSync(path.join(golden, "series")).filter((file) => file.endsWith("@DEFAULT.csv"));
   try {
@@ -143,7 +143,7 @@ function filesOf(image: RunImage, mode: ArtifactMode): ReadonlyMap<string, Buffe
 }
 
 /** The one run folder of a golden case. */
-function goldenRun(caseFolder: string): string {
+export function goldenRun(caseFolder: string): string {
   const runs = path.join(caseFolder, "run");
   return path.join(runs, readdirSync(runs)[0]!);
 }

@@ -1,0 +1,118 @@
+// node --import tsx scripts/pick-conformance.ts: writes fixtures/conformance anew from ../shared/reference. Run it when
+// more of FlowTime is built, so that a clone without the reference proves that too.
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { type CaseKind, goldenRun, modelThatRan, runConformance } from "../test/conformance/runner.ts";
+
+/** Cases with a model; enough to hold every construct and every warning more than once, small enough for the repository. */
+const CASES = 30;
+/** Bundles besides, each with the simulation run that it was captured from. */
+const BUNDLES = 3;
+/** This project's own models; the others are FlowTime's and stay where they are. */
+const OWN = /^rnd[_-]/;
+
+const projectRoot = path.resolve(import.meta.dirname, "..");
+const reference = path.resolve(projectRoot, "../shared/reference");
+const golden = path.join(reference, "golden");
+const target = path.join(projectRoot, "fixtures/conformance");
+
+interface IndexLine {
+  readonly kind: string;
+  readonly case: string;
+  readonly features: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+interface Candidate {
+  readonly kind: CaseKind;
+  readonly name: string;
+  readonly bytes: number;
+  /** What choosing the case proves. */
+  readonly proves: readonly string[];
+}
+
+const index = new Map(
+  (JSON.parse(readFileSync(path.join(golden, "index.json"), "utf8")) as IndexLine[]).map((line) => [
+    `${line.kind}/${line.case}`,
+    line,
+  ]),
+);
+const results = await runConformance(golden);
+const candidates = results
+  .filter(({ name, outcome }) => outcome === "passed" && OWN.test(name))
+  .map(({ kind, name }): Candidate => {
+    const folder = kind === "bundles" ? path.join(reference, kind, name) : path.join(golden, kind, name);
+    const { features, warnings } = index.get(`${kind === "bundles" ? "simulation" : kind}/${name}`)!;
+    // Simulations are compared by their series alone, so they prove no warning.
+    const codes = kind === "direct" || kind === "prefix" ? warnings.map((code) => `warning ${code}`) : [];
+    return { kind, name, bytes: bytesOf(folder), proves: [`kind ${kind}`, ...features, ...codes] };
+  })
+  .sort((a, b) => a.bytes - b.bytes || (a.name < b.name ? -1 : 1));
+
+const models = candidates.filter(({ kind }) => kind !== "bundles");
+const chosen = [
+  ...choose(models, CASES),
+  ...choose(
+    candidates.filter(({ kind }) => kind === "bundles"),
+    BUNDLES,
+  ),
+];
+
+for (const kind of ["direct", "prefix", "simulation", "bundles"]) {
+  rmSync(path.join(target, kind), { recursive: true, force: true });
+}
+for (const { kind, name } of chosen) {
+  if (kind === "bundles") copyBundle(name);
+  copyCase(kind === "bundles" ? "simulation" : kind, name);
+}
+
+const proven = new Set(chosen.flatMap(({ proves }) => proves));
+const missing = [...new Set(models.flatMap(({ proves }) => proves))].filter((item) => !proven.has(item));
+console.log(`${chosen.length} cases, ${bytesOf(target)} bytes, ${proven.size} features and warnings`);
+if (missing.length > 0) throw new Error(`not covered: ${missing.join(", ")}`);
+
+/**
+ * The case that proves most of what is not proven yet, the smallest of those; when nothing is left to prove, the same
+ * again, so that everything is proven twice, three times, and so on.
+ */
+function choose(from: readonly Candidate[], limit: number): Candidate[] {
+  const picked: Candidate[] = [];
+  let open = new Set<string>();
+  while (picked.length < limit && picked.length < from.length) {
+    const rest = from.filter((candidate) => !picked.includes(candidate));
+    const gain = ({ proves }: Candidate): number => proves.filter((item) => open.has(item)).length;
+    const best = rest.reduce((a, b) => (gain(b) > gain(a) ? b : a));
+    if (gain(best) === 0) {
+      open = new Set(rest.flatMap(({ proves }) => proves));
+      continue;
+    }
+    picked.push(best);
+    for (const item of best.proves) open.delete(item);
+  }
+  return picked;
+}
+
+function copyCase(kind: Exclude<CaseKind, "bundles">, name: string): void {
+  const from = path.join(golden, kind, name);
+  const run = goldenRun(from);
+  const to = path.join(target, kind, name);
+  const runTo = path.join(to, "run", path.basename(run));
+  mkdirSync(runTo, { recursive: true });
+  for (const file of ["run.json", "spec.yaml", "series"]) {
+    cpSync(path.join(run, file), path.join(runTo, file), { recursive: true });
+  }
+  writeFileSync(path.join(to, "model.yaml"), modelThatRan(readFileSync(path.join(from, "model.yaml"), "utf8"), run));
+}
+
+function copyBundle(name: string): void {
+  const to = path.join(target, "bundles", name);
+  cpSync(path.join(reference, "bundles", name), to, { recursive: true });
+  const model = path.join(to, "model.yaml");
+  writeFileSync(model, modelThatRan(readFileSync(model, "utf8"), goldenRun(path.join(golden, "simulation", name))));
+}
+
+function bytesOf(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0);
+}
