@@ -43,7 +43,7 @@ export class EngineClient {
   /** Live runs of the engine and stored ones of its data folder. */
   async listRuns(): Promise<readonly RunListItem[]> {
     const answer = await this.#http.call("/v1/runs");
-    const items = Array.isArray(answer) ? answer : fieldOf(answer, "runs", "items");
+    const items = (answer as { readonly items?: unknown } | null)?.items;
     if (!Array.isArray(items)) throw this.#unexpected("/v1/runs", "a list of runs");
     return items as RunListItem[];
   }
@@ -103,10 +103,4 @@ export class EngineClient {
 /** Path of a run's resources; any text is safe in it. */
 export function runPath(runId: string): string {
   return `/v1/runs/${encodeURIComponent(runId)}`;
-}
-
-function fieldOf(answer: unknown, ...names: readonly string[]): unknown {
-  if (typeof answer !== "object" || answer === null) return undefined;
-  const record = answer as Record<string, unknown>;
-  return names.map((name) => record[name]).find((value) => value !== undefined);
 }

@@ -55,7 +55,7 @@ export interface RunView {
   /** Newest sealed bin, -1 before the first. */
   readonly sealedBin: number;
   readonly startUtc: string | null;
-  /** Chained hash after `sealedBin`, null before the first. */
+  /** Chained hash after `sealedBin`, null while it is not known. */
   readonly hash: string | null;
   /** All nodes in `sealedBin`. */
   readonly nodes: readonly NodeDelta[];
@@ -207,7 +207,7 @@ function foldSnapshot(view: RunView, end: SnapshotEnd): RunView {
     seq: end.seq,
     sealedBin: end.sealedBin,
     startUtc: newest?.startUtc ?? null,
-    hash: end.sealedBin < 0 ? null : end.hash,
+    hash: end.hash,
     nodes: newest?.nodes ?? [],
     edges: newest?.edges ?? [],
     layout,

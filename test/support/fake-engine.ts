@@ -336,7 +336,7 @@ export class FakeEngine implements AsyncDisposable {
   #answer(path: string, request: IncomingMessage, response: ServerResponse): { status: number; body: unknown } | null {
     const missing = { status: 404, body: { error: "no such path", code: "not_found" } };
     if (path === "/healthz") return { status: 200, body: { status: "ok" } };
-    if (path === "/v1/runs") return { status: 200, body: { runs: [] } };
+    if (path === "/v1/runs") return { status: 200, body: { items: [], totalCount: 0, page: 1, pageSize: 0 } };
     const match = /^\/v1\/runs\/([^/]+)(\/.*)?$/.exec(path);
     if (match === null) return missing;
     const runId = decodeURIComponent(match[1]!);
