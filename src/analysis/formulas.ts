@@ -40,6 +40,7 @@ export function throughputRatio(served: number, arrivals: number): number {
   return Math.min(1, Math.max(0, served / arrivals));
 }
 
+/** Share of attempts that did not serve anything. FlowTime takes it from the queried, already rounded figures. */
 export function retryTax(attempts: number, served: number): number {
   return attempts > 0 ? finite(Math.max(0, (attempts - served) / attempts)) : Number.NaN;
 }

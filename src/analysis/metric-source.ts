@@ -128,11 +128,10 @@ export class TopologySource implements MetricSource {
       case "queueTimeMs":
         return hasQueueTime;
       case "serviceTimeMs":
+      case "flowEfficiency":
         return hasServiceTime;
       case "cycleTimeMs":
         return hasQueueTime || hasServiceTime;
-      case "flowEfficiency":
-        return hasQueueTime && hasServiceTime;
       default:
         return has(metric);
     }
@@ -148,7 +147,8 @@ export class TopologySource implements MetricSource {
     this.write(values, offset, "attempts", formulas.normalise(attempts));
     this.write(values, offset, "failures", formulas.normalise(failures));
     if (this.echo !== null) this.write(values, offset, "retryEcho", formulas.normalise(this.echo.next(failures)));
-    this.write(values, offset, "retryTax", formulas.normalise(formulas.retryTax(attempts, served)));
+    const tax = formulas.retryTax(formulas.normalise(attempts), formulas.normalise(served));
+    this.write(values, offset, "retryTax", formulas.normalise(tax));
 
     const servers = this.servers(row);
     const capacity = formulas.effectiveCapacity(this.read(row, "capacity"), servers);

@@ -36,9 +36,8 @@ export function viewTopology(plan: Plan): readonly NodeView[] {
   const initialDepths = new Map<string, number>();
   for (const node of topology.nodes) {
     const depth = node.semantics.series.queueDepth;
-    if (depth !== undefined && node.initialQueueDepth !== null) {
-      initialDepths.set(depth.toLowerCase(), node.initialQueueDepth);
-    }
+    // The last node that names a depth decides, also by saying nothing.
+    if (depth !== undefined) initialDepths.set(depth.toLowerCase(), node.initialQueueDepth ?? 0);
   }
   const scheduleOf = (id: string): DispatchSchedule | null => {
     const node = computed.get(id.toLowerCase());

@@ -165,6 +165,23 @@ describe("run warnings", () => {
     expect(warnings).toEqual([]);
   });
 
+  test("of several nodes with one depth the last decides how it starts", () => {
+    const semantics = { arrivals: "none", served: "none", queueDepth: "depth" };
+    const model = (first: number | null, last: number | null): readonly Warning[] =>
+      analyse({
+        series: { none: [0, 0], depth: [8, 8] },
+        nodes: [
+          { id: "A", kind: "queue", semantics, initialQueueDepth: first },
+          { id: "B", kind: "queue", semantics, initialQueueDepth: last },
+        ],
+      }).filter(({ code }) => code === "queue_depth_mismatch");
+    expect(model(null, 8)).toEqual([]);
+    expect(model(8, null).map(({ nodeId, bins }) => [nodeId, bins])).toEqual([
+      ["A", [0, 1]],
+      ["B", [0, 1]],
+    ]);
+  });
+
   test("bins are the first five, the value is the worst of all", () => {
     const warnings = analyse({
       series: { arr: fill(8, 1), srv: [2, 2, 2, 2, 2, 2, 30, 2], big: fill(8, 99) },
