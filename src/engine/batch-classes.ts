@@ -1,0 +1,206 @@
+import { fold } from "../lib/fold.ts";
+import { normalisedKind } from "../model/descriptor.ts";
+import type { BufferNode, ModelNode } from "../model/model.ts";
+import { classesOf } from "./batch-class-algebra.ts";
+import { gateOutflow, queueClasses } from "./batch-class-queue.ts";
+import { ClassShares, type Contribution, normalise, withoutClasses } from "./batch-contribution.ts";
+import { type BatchModel, initialDepthOf, type Totals } from "./batch-model.ts";
+import { splitRoutes } from "./batch-route-split.ts";
+
+/** Shares of classes by node id, in evaluation order; only nodes that have a class. */
+export type NodeClasses = ReadonlyMap<string, ClassShares>;
+
+export interface ClassOptions {
+  /** Class series that telemetry gives; they stand before everything the model says. Default none. */
+  readonly given?: NodeClasses;
+}
+
+/**
+ * How classes share every series (engine.md §7.2). Empty when `traffic.arrivals` assigns no class and telemetry gives
+ * none. Where FlowTime fails (D7, D13) this is the causal solution.
+ */
+export function decomposeClasses(
+  batch: BatchModel,
+  totals: Totals,
+  { given = new Map() }: ClassOptions = {},
+): NodeClasses {
+  const assigned = assignedClasses(batch);
+  if (assigned.size === 0 && given.size === 0) return new Map();
+  const contributions = new Decomposition(batch, totals, assigned, given).run();
+  const shared = [...contributions].filter(([, { classes }]) => classes.size > 0);
+  return new Map(shared.map(([id, { classes }]) => [id, classes]));
+}
+
+/** Class by folded node id: the last entry for a node decides. */
+function assignedClasses({ model }: BatchModel): ReadonlyMap<string, string> {
+  const arrivals = model.arrivals.filter(({ nodeId, classId }) => nodeId.trim() !== "" && classId.trim() !== "");
+  return new Map(arrivals.map(({ nodeId, classId }) => [fold(nodeId), classId]));
+}
+
+type Contributions = Map<string, Contribution>;
+
+class Decomposition {
+  private readonly batch: BatchModel;
+  private readonly totals: Totals;
+  private readonly assigned: ReadonlyMap<string, string>;
+  /** Classes that stand before a node's own; grows from stage to stage, never replaced. */
+  private readonly overrides: Map<string, ClassShares>;
+  private readonly bins: number;
+
+  constructor(batch: BatchModel, totals: Totals, assigned: ReadonlyMap<string, string>, given: NodeClasses) {
+    this.batch = batch;
+    this.totals = totals;
+    this.assigned = assigned;
+    this.overrides = new Map(given);
+    this.bins = totals.values().next().value?.length ?? 0;
+  }
+
+  run(): Contributions {
+    const { nodes, topology } = this.batch.model;
+    let contributions = this.evaluate();
+    this.overrideRouters(contributions);
+    contributions = this.evaluate();
+    for (const node of nodes) {
+      if (node.kind === "serviceWithBuffer") this.inherit(contributions, node.inflow, [node.outflow, node.loss]);
+    }
+    contributions = this.evaluate();
+    for (const node of topology?.nodes ?? []) {
+      if (normalisedKind(node) !== "servicewithbuffer") continue;
+      const { arrivals, served, errors } = node.semantics.series;
+      this.inherit(contributions, arrivals, [served, errors]);
+    }
+    return this.evaluate();
+  }
+
+  private overrideRouters(contributions: Contributions): void {
+    const routed = new Map<string, ClassShares>();
+    for (const node of this.batch.model.nodes) {
+      if (node.kind !== "router") continue;
+      const source = contributions.get(this.resolve(node.queue));
+      if (source === undefined) continue;
+      for (const { route, classes } of splitRoutes(node, source)) {
+        const total = this.totals.get(route.target);
+        if (total === undefined) continue;
+        const target = routed.get(route.target) ?? new ClassShares();
+        for (const [classId, values] of classes) {
+          target.set(classId, sum(target.get(classId), values));
+        }
+        routed.set(route.target, target);
+      }
+      routed.set(node.id, source.classes.copy());
+    }
+    for (const [id, classes] of routed) {
+      normalise(classes, this.totals.get(id)!);
+      this.addOverride(id, classes);
+    }
+  }
+
+  /** What goes out of a queue-like thing has the classes of what comes in, as far as nothing else is known of it. */
+  private inherit(
+    contributions: Contributions,
+    from: string | undefined,
+    to: readonly (string | null | undefined)[],
+  ): void {
+    const source = from === undefined ? undefined : contributions.get(this.resolve(from));
+    if (source === undefined || source.classes.size === 0) return;
+    for (const reference of to) {
+      if (reference === null || reference === undefined) continue;
+      const id = this.resolve(reference);
+      const total = this.totals.get(id);
+      if (total === undefined || (contributions.get(id)?.classes.size ?? 0) > 0) continue;
+      const classes = source.classes.copy();
+      normalise(classes, total);
+      this.addOverride(id, classes);
+    }
+  }
+
+  private addOverride(id: string, classes: ClassShares): void {
+    if (classes.size > 0 && !this.overrides.has(id)) this.overrides.set(id, classes);
+  }
+
+  /**
+   * One pass over all nodes. Without reads of later nodes one walk does it. With them (through SHIFT: D7) walks repeat, a
+   * later node being what the walk before made of it, until nothing changes: every walk settles one more bin at least.
+   */
+  private evaluate(): Contributions {
+    let previous: Contributions = new Map();
+    for (;;) {
+      const walk = this.walk(previous);
+      if (!walk.readsAhead || isSame(previous, walk.contributions)) return walk.contributions;
+      previous = walk.contributions;
+    }
+  }
+
+  private walk(previous: Contributions): { contributions: Contributions; readsAhead: boolean } {
+    const contributions: Contributions = new Map();
+    let readsAhead = false;
+    const read = (reference: string): Contribution => {
+      const id = this.resolve(reference);
+      const known = contributions.get(id);
+      if (known !== undefined) return known;
+      readsAhead = true;
+      return previous.get(id) ?? withoutClasses(new Float64Array(this.bins));
+    };
+    for (const [id, total] of this.totals) {
+      if (!this.batch.nodes.has(id)) contributions.set(id, withoutClasses(total.slice()));
+    }
+    for (const id of this.batch.order) {
+      const total = this.totals.get(id);
+      if (total !== undefined) contributions.set(id, this.contribution(this.batch.nodes.get(id)!, total, read));
+    }
+    return { contributions, readsAhead };
+  }
+
+  private contribution(node: ModelNode, total: Float64Array, read: (id: string) => Contribution): Contribution {
+    const override = this.overrides.get(node.id);
+    if (override !== undefined) return { total: total.slice(), classes: override.copy() };
+    const assigned = this.assigned.get(fold(node.id));
+    if (assigned !== undefined) {
+      return { total: total.slice(), classes: new ClassShares([[assigned, total.slice()]]) };
+    }
+    switch (node.kind) {
+      case "expr":
+        return classesOf(this.batch.trees.get(node.id)!, this.bins, read);
+      case "serviceWithBuffer":
+        return this.queue(node, total, read);
+      default:
+        return withoutClasses(total.slice());
+    }
+  }
+
+  private queue(node: BufferNode, total: Float64Array, read: (id: string) => Contribution): Contribution {
+    const outflow = read(node.outflow);
+    if (node.dispatchSchedule !== null) {
+      const gate = node.dispatchSchedule.capacitySeries;
+      gateOutflow(outflow, node.dispatchSchedule, gate === null ? null : read(gate).total);
+    }
+    const loss = node.loss === null ? withoutClasses(new Float64Array(this.bins)) : read(node.loss);
+    const classes = queueClasses(read(node.inflow), outflow, loss, initialDepthOf(node.id, this.batch.model));
+    normalise(classes, total);
+    return { total: total.slice(), classes };
+  }
+
+  private resolve(reference: string): string {
+    return this.batch.fileSeries.get(reference) ?? reference;
+  }
+}
+
+function sum(a: Float64Array | undefined, b: Float64Array): Float64Array {
+  return a === undefined ? b.slice() : a.map((value, t) => value + b[t]!);
+}
+
+function isSame(a: Contributions, b: Contributions): boolean {
+  if (a.size !== b.size) return false;
+  return [...b].every(([id, { total, classes }]) => {
+    const other = a.get(id);
+    if (other === undefined || !isSameSeries(other.total, total) || other.classes.size !== classes.size) return false;
+    const others = [...other.classes];
+    return [...classes].every(
+      ([classId, values], index) => others[index]![0] === classId && isSameSeries(others[index]![1], values),
+    );
+  });
+}
+
+function isSameSeries(a: Float64Array, b: Float64Array): boolean {
+  return a.every((value, t) => Object.is(value, b[t]));
+}

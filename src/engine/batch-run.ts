@@ -1,0 +1,45 @@
+import { generateNodes } from "../model/generate.ts";
+import type { Model } from "../model/model.ts";
+import { evaluateTotals, type WindowOptions } from "./batch.ts";
+import { decomposeClasses, type NodeClasses } from "./batch-classes.ts";
+import { type BatchModel, prepareBatch, type Totals } from "./batch-model.ts";
+import { evaluateRouted } from "./batch-router.ts";
+
+/** A whole run at once. */
+export interface BatchRun {
+  /** With generated nodes: what classes, edges and warnings are computed on. */
+  readonly batch: BatchModel;
+  /** Published totals, in the order in which a run writes them. */
+  readonly totals: Totals;
+  readonly classes: NodeClasses;
+  /** Ids that compilation generated and this run evaluated. */
+  readonly generated: readonly string[];
+}
+
+/**
+ * An orchestrated run (path P2 of engine.md §1.1): everything on the model with its generated nodes.
+ *
+ * @param model as written; a model with a same-bin cycle has no meaning here
+ */
+export function runSimulation(model: Model, bins: number, cell?: WindowOptions["cell"]): BatchRun {
+  const { model: compiled, generated } = generateNodes(model);
+  const batch = prepareBatch(compiled);
+  const { totals } = evaluateRouted(batch, bins, cell);
+  return { batch, totals, classes: decomposeClasses(batch, totals), generated };
+}
+
+/**
+ * A direct run (path P1): both passes on the model as written, so routers do not see generated nodes; then generated
+ * nodes on top of the finished series. A generated node within a feedback group is left out: FlowTime's writer skips a
+ * group whose first member is already there.
+ */
+export function runDirect(model: Model, bins: number, cell?: WindowOptions["cell"]): BatchRun {
+  const written = evaluateRouted(prepareBatch(model), bins, cell).totals;
+  const { model: compiled, generated: all } = generateNodes(model);
+  const batch = prepareBatch(compiled);
+  const generated = all.filter((id) => !batch.feedback.has(id));
+  const whole = evaluateTotals(batch, bins, { ...(cell === undefined ? {} : { cell }), overrides: written });
+  const added = batch.order.filter((id) => generated.includes(id)).map((id) => [id, whole.get(id)!] as const);
+  const totals = new Map([...written, ...added]);
+  return { batch, totals, classes: decomposeClasses(batch, totals), generated };
+}

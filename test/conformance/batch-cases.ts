@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { type BatchRun, runDirect, runSimulation } from "../../src/engine/batch-run.ts";
+import type { Model } from "../../src/model/model.ts";
+import { parseModel } from "../../src/model/parse.ts";
+import { assembleRun, type EdgeSeries } from "../../src/snapshot/assemble.ts";
+import { goldenRun, modelThatRan } from "./runner.ts";
+
+export type BatchKind = "direct" | "prefix" | "simulation";
+
+/** A run that FlowTime wrote, and the same model evaluated here, all bins at once. */
+export interface BatchCase {
+  readonly kind: BatchKind;
+  readonly name: string;
+  readonly golden: string;
+  readonly model: Model;
+  readonly modelText: string;
+  readonly run: BatchRun;
+}
+
+export function caseNames(root: string, kind: BatchKind): readonly string[] {
+  return readdirSync(path.join(root, "golden", kind)).sort();
+}
+
+export function loadCase(root: string, kind: BatchKind, name: string): BatchCase {
+  const folder = path.join(root, "golden", kind, name);
+  const golden = goldenRun(folder);
+  const modelText = modelThatRan(readFileSync(path.join(folder, "model.yaml"), "utf8"), golden);
+  const { model, diagnostics } = parseModel(modelText, { profile: kind === "simulation" ? "live" : "direct" });
+  if (model === null) throw new Error(diagnostics.map(({ message }) => message).join("; "));
+  const { bins } = model.grid;
+  const run = kind === "simulation" ? runSimulation(model, bins) : runDirect(model, bins);
+  return { kind, name, golden, model, modelText, run };
+}
+
+/** Files by path, as the case's run folder holds them. */
+export function filesOf({ kind, model, modelText, run, golden }: BatchCase): ReadonlyMap<string, Buffer> {
+  const edges: EdgeSeries[] = [];
+  const folder = assembleRun({
+    modelText,
+    model,
+    bins: model.grid.bins,
+    series: Array.from(run.totals, ([id, values]) => ({ id, values })),
+    classSeries: new Map(
+      Array.from(run.classes, ([id, classes]) => [
+        id,
+        Array.from(classes, ([classId, values]) => ({ classId, values })),
+      ]),
+    ),
+    edgeSeries: edges,
+    warnings: JSON.parse(readText(path.join(golden, "run.json"))).warnings,
+    requestedSeed: null,
+    provenance: null,
+    inputHash: null,
+    runId: { kind: "deterministic" },
+    now: () => "1970-01-01T00:00:00.0000000Z",
+    hasTelemetryManifest: kind === "simulation",
+  });
+  return new Map(folder.files.map((file) => [file.path, Buffer.from(file.bytes)]));
+}
+
+/** The first difference of the series and their index, or null. */
+export function differenceOf(golden: string, files: ReadonlyMap<string, Buffer>, withoutEdges = false): string | null {
+  const isCompared = (name: string): boolean => name.endsWith(".csv") && !(withoutEdges && name.startsWith("edge_"));
+  const expected = readdirSync(path.join(golden, "series")).filter(isCompared).sort();
+  const ours = [...files.keys()].filter((file) => file.startsWith("series/")).map((file) => file.slice(7));
+  const extra = ours.filter(isCompared).find((name) => !expected.includes(name));
+  if (extra !== undefined) return `series/${extra}: FlowTime does not write it`;
+  for (const name of withoutEdges ? expected : [...expected, "index.json"]) {
+    const bytes = files.get(`series/${name}`);
+    if (bytes === undefined) return `series/${name}: not written`;
+    const difference = differingLine(readFileSync(path.join(golden, "series", name)), bytes);
+    if (difference !== null) return `series/${name}: ${difference}`;
+  }
+  return null;
+}
+
+function differingLine(expected: Buffer, actual: Buffer): string | null {
+  if (expected.equals(actual)) return null;
+  const wanted = expected.toString("utf8").split("\n");
+  const got = actual.toString("utf8").split("\n");
+  const line = wanted.findIndex((text, index) => text !== got[index]);
+  return `line ${line + 1}: FlowTime ${JSON.stringify(wanted[line])}, ours ${JSON.stringify(got[line] ?? null)}`;
+}
+
+export function readText(file: string): string {
+  return readFileSync(file, "utf8").replace(/^\uFEFF/, "");
+}
