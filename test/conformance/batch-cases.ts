@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { edgeSeries } from "../../src/engine/batch-edges.ts";
 import { type BatchRun, runDirect, runSimulation } from "../../src/engine/batch-run.ts";
 import type { Model } from "../../src/model/model.ts";
 import { parseModel } from "../../src/model/parse.ts";
@@ -35,7 +36,7 @@ export function loadCase(root: string, kind: BatchKind, name: string): BatchCase
 
 /** Files by path, as the case's run folder holds them. */
 export function filesOf({ kind, model, modelText, run, golden }: BatchCase): ReadonlyMap<string, Buffer> {
-  const edges: EdgeSeries[] = [];
+  const edges: readonly EdgeSeries[] = kind === "simulation" ? edgeSeries(run.batch, run.totals, run.classes) : [];
   const folder = assembleRun({
     modelText,
     model,
