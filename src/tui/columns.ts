@@ -37,7 +37,8 @@ const TREND_MIN = { narrow: 16, wide: 32 } as const;
 /** A trend longer than this compares times a reader no longer relates. */
 const TREND_MAX = 120;
 const NODE_MIN = 12;
-const KIND_WIDTH = 14;
+/** `serviceWithBuffer` and a blank. */
+const KIND_WIDTH = 18;
 
 const number = (id: ColumnId, title: string, width: number, fromWidth: number): Column => ({
   id,

@@ -117,12 +117,13 @@ export function gridText(grid: Grid): string {
 }
 
 /**
- * One cell a bin, on the window's own scale from zero (or its least value, when that is below) to its greatest.
- * Bins without a number keep their place: `missing` and `undefined` have a glyph, what never was is blank.
+ * One cell a bin, on the window's own scale from zero (or its least value, when that is below) to its greatest; a share
+ * is drawn against the whole. Bins without a number keep their place: `missing` and `undefined` have a glyph, what
+ * never was is blank.
  */
-export function trendText({ values, marks }: SeriesWindow, glyphs: Glyphs): string {
+export function trendText({ values, marks }: SeriesWindow, measure: Measure, glyphs: Glyphs): string {
   let low = 0;
-  let high = 0;
+  let high = measure === "percent" ? 1 : 0;
   for (let at = 0; at < values.length; at++) {
     if (marks[at] !== MARK.value) continue;
     low = Math.min(low, values[at]!);

@@ -32,19 +32,19 @@ export interface TuiOptions {
   readonly hasColor: boolean;
   readonly ascii: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Ends the screen from outside. */
+  readonly signal: AbortSignal;
   readonly clock?: Clock;
 }
 
 export interface TuiResult {
-  /** `quit` by the person at the keyboard, `over` when the run was and nobody could press a key, or a signal. */
-  readonly reason: "quit" | "over" | NodeJS.Signals;
+  /** `quit` by the person at the keyboard, `over` when the stream was and nobody could press a key, or from outside. */
+  readonly reason: "quit" | "over" | "aborted";
   /** One paragraph for the primary screen. */
   readonly summary: string;
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-/** Shows a run until the person quits, a signal comes, or (without a keyboard) the stream is over. */
+/** Shows a run until the person quits, `signal` aborts, or (without a keyboard) the stream is over. */
 export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const { stream, stdout } = options;
   const clock = options.clock ?? systemClock;
@@ -76,8 +76,9 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     instance.rerender(view());
   }
 
-  const signalHandlers = SIGNALS.map((signal) => [signal, () => ended.resolve(signal)] as const);
-  for (const [signal, handler] of signalHandlers) process.on(signal, handler);
+  const abort = () => ended.resolve("aborted");
+  options.signal.addEventListener("abort", abort);
+  if (options.signal.aborted) abort();
   const fail = (error: unknown) => ended.reject(error);
   process.on("uncaughtException", fail);
   // A terminal that went away answers every write with EIO; the hang-up that follows ends us.
@@ -99,7 +100,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     instance.unmount();
     await instance.waitUntilExit().catch(() => {});
     process.off("uncaughtException", fail);
-    for (const [signal, handler] of signalHandlers) process.off(signal, handler);
+    options.signal.removeEventListener("abort", abort);
     keyboard?.close();
     stdout.off("error", ignore);
   }
@@ -152,15 +153,13 @@ function openStream(descriptor: number): ReadStream | null {
 export function summaryOf(options: Pick<TuiOptions, "runId" | "stream">, view: RunView): string {
   const { runId, stream } = options;
   const bins = view.grid === null ? "" : ` of ${view.grid.bins}`;
-  const start = view.startUtc === null ? "" : ` (${instantText(view.startUtc)})`;
-  const where =
-    view.sealedBin < 0
-      ? "no bin sealed"
-      : `bin ${view.sealedBin}${start} is the newest, ${view.sealedBin + 1}${bins} sealed`;
-  const warnings = view.warnings.size === 1 ? "1 active warning" : `${view.warnings.size} active warnings`;
-  const hash = view.hash === null || view.sealedBin < 0 ? "" : `, hash ${view.hash.slice(0, 16)}`;
-  const state = view.state ?? "not reached";
-  const lines = [`${runId}: ${state}; ${where}, ${warnings}${hash}.`];
+  const newest = view.startUtc === null || view.sealedBin < 0 ? "" : `, the newest at ${instantText(view.startUtc)}`;
+  const count = view.warnings.size;
+  const lines = [`${runId}: ${view.state ?? "not reached"}, ${view.sealedBin + 1}${bins} bins sealed${newest}`];
+  if (view.sealedBin >= 0) {
+    const hash = view.hash === null ? "" : `, hash ${view.hash.slice(0, 16)}`;
+    lines.push(`${count} active warning${count === 1 ? "" : "s"}${hash}`);
+  }
   const checkpoint = view.checkpoints.at(-1);
   if (checkpoint !== undefined) lines.push(`Newest snapshot: ${checkpoint.path}`);
   const isOver = view.state === "completed" || view.state === "aborted" || view.state === "failed";

@@ -28,14 +28,14 @@ export function areasOf({ columns, rows }: ScreenSize, nodeCount: number, isDeta
   const isWide = columns >= WIDE_COLUMNS;
   const statusRows = columns >= FULL_STATUS_COLUMNS && drawn >= 14 ? 3 : 2;
   const free = Math.max(0, drawn - FRAME_ROWS - statusRows);
-  const wanted = isWide && drawn >= 30 ? 15 : isDetail ? 9 : 4;
+  const wanted = isWide && drawn >= 30 ? 15 : isDetail ? 9 : free < 14 ? 3 : 4;
   // The table keeps at least four rows, the panel at least its heading and one row.
   const panelLeast = Math.min(2, free);
   const panelMost = Math.max(panelLeast, free - 4);
   let panelRows = Math.min(wanted, panelMost);
-  const spare = free - panelRows - nodeCount;
-  // Rows the table cannot use go to charts and details, which can.
-  if (spare > 0 && (isWide || isDetail)) panelRows += Math.max(0, Math.min(spare, 20 - panelRows));
+  // Rows the table cannot use go to the panel, which can; by the number of nodes, so that it does not move.
+  const spare = free - panelRows - nodeCount - 1;
+  if (spare > 0) panelRows += Math.max(0, Math.min(spare, (isWide ? 20 : 12) - panelRows));
   return {
     columns,
     rows: drawn,

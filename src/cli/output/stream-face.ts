@@ -55,8 +55,13 @@ export class StreamLedger {
     return this.#lastHash;
   }
 
+  /** The limit is reached: what follows is not written. */
+  get isFull(): boolean {
+    return this.bins >= this.#limit;
+  }
+
   bin(update: RunUpdate): readonly LedgerEntry[] {
-    if (this.bins >= this.#limit) return [];
+    if (this.isFull) return [];
     const entries: LedgerEntry[] = [];
     if (this.#lastHash !== null && update.rev === 0 && update.binIndex > this.#lastBin + 1) {
       entries.push({ kind: "gap", fromBin: this.#lastBin + 1, toBin: update.binIndex - 1 });
@@ -97,6 +102,7 @@ export class StreamLedger {
 
   /** Differences between the warnings written so far and those that are active. */
   reconcile(active: readonly Warning[]): readonly ShownWarning[] {
+    if (this.isFull) return [];
     const keys = new Set(active.map(({ key }) => key));
     const gone = [...this.#shown.keys()].filter((key) => !keys.has(key));
     const cleared = gone.flatMap((key) => this.#change({ action: "cleared", key }));

@@ -62,7 +62,7 @@ export class NdjsonFace implements StreamFace {
       case "snapshot-end": {
         const { seq, sealedBin } = event.data;
         const bins = this.#ledger.snapshotBins().flatMap((entry) => this.#entry(entry));
-        this.#seq = seq;
+        if (!this.#ledger.isFull) this.#seq = seq;
         const changes = this.#ledger.reconcile(event.data.warnings);
         return [...bins, ...changes.map((change) => warningObject(change, seq, sealedBin))];
       }

@@ -47,7 +47,8 @@ function beside(
 function warningsPanel(scene: Scene, width: number, rows: number): readonly Line[] {
   const { view, screen, glyphs } = scene;
   const warnings = warningsNewestFirst(view);
-  const room = Math.max(0, rows - 1);
+  const linesEach = rows >= 10 ? 2 : 1;
+  const room = Math.floor(Math.max(0, rows - 1) / linesEach);
   const chosen = warnings.findIndex(({ key }) => key === screen.warningKey);
   const top = Math.max(0, Math.min(chosen - Math.floor(room / 2), warnings.length - room));
   const shown = warnings.slice(top, top + room);
@@ -60,7 +61,10 @@ function warningsPanel(scene: Scene, width: number, rows: number): readonly Line
   const count = warnings.length === 0 ? "none active " : `showing ${shown.length} of ${warnings.length} `;
   const lines: Line[] = [spread(title, [span(count, "dim")], width, glyphs.ellipsis)];
   for (const warning of shown) {
-    lines.push(cutLine(warningLine(scene, warning, width, warning.key === screen.warningKey), width, glyphs.ellipsis));
+    const isChosen = warning.key === screen.warningKey;
+    const text = linesEach === 1 ? warning.message : warning.code;
+    lines.push(cutLine(warningLine(scene, warning, text, width, isChosen), width, glyphs.ellipsis));
+    if (linesEach === 2) lines.push([span(cut(`            ${warning.message}`, width, glyphs.ellipsis), "dim")]);
   }
   while (lines.length < rows) lines.push([]);
   return lines.slice(0, rows);
@@ -69,7 +73,7 @@ function warningsPanel(scene: Scene, width: number, rows: number): readonly Line
 const LETTER = { error: "E", warning: "W", info: "i" } as const;
 const TONE = { error: "bad", warning: "warn", info: "plain" } as const;
 
-function warningLine(scene: Scene, warning: Warning, width: number, isChosen: boolean): Line {
+function warningLine(scene: Scene, warning: Warning, text: string, width: number, isChosen: boolean): Line {
   const { view, glyphs } = scene;
   const bin = newestBin(warning);
   const nodeWidth = width >= 70 ? 16 : 12;
@@ -78,7 +82,7 @@ function warningLine(scene: Scene, warning: Warning, width: number, isChosen: bo
     span(pad(bin < 0 ? "run" : shortBinText(view.grid, bin), 9, ""), "dim"),
     span(`${LETTER[warning.severity]} `, TONE[warning.severity]),
     span(`${pad(warning.nodeId ?? "(run)", nodeWidth, glyphs.ellipsis)} `, isChosen ? "strong" : "plain"),
-    span(cut(warning.message, Math.max(10, width - nodeWidth - 13), glyphs.ellipsis)),
+    span(cut(text, Math.max(10, width - nodeWidth - 13), glyphs.ellipsis)),
   ];
   return line;
 }

@@ -46,7 +46,10 @@ function keyLine({ screen, areas, glyphs }: Scene): Line {
   const hints: Line[] = KEYMAP.flatMap(({ label, hint }) =>
     hint === undefined ? [] : [[span(` ${label}`, "strong"), span(` ${hint} `, "dim")]],
   );
+  // How to get help and how to leave are said on every width.
+  const always = hints.splice(-2).flat();
   const line = [...filter];
-  for (const hint of hints) if (lineWidth([...line, ...hint]) <= width) line.push(...hint);
+  for (const hint of hints) if (lineWidth([...line, ...hint, ...always]) <= width) line.push(...hint);
+  line.push(...always);
   return cutLine(line, width, glyphs.ellipsis);
 }

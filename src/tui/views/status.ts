@@ -1,4 +1,4 @@
-import { ageText, durationText, gridText, instantText } from "../format.ts";
+import { ageText, gridText, instantText } from "../format.ts";
 import { cutLine, type Line, type Span, span, spread } from "../text.ts";
 import type { Scene } from "./paint.ts";
 
@@ -57,7 +57,8 @@ function tries(failures: number): string {
 /** Time since the newest bin was sealed: the age of what is on the screen. */
 function lag({ picture }: Scene): Line {
   if (picture.sealedAtMs === null) return [];
-  return [span(`  lag ${durationText(Math.max(0, picture.nowMs - picture.sealedAtMs))}`)];
+  const lagMs = Math.max(0, picture.nowMs - picture.sealedAtMs);
+  return [span(`  lag ${lagMs < 100_000 ? `${(lagMs / 1000).toFixed(1)}s` : ageText(lagMs)}`)];
 }
 
 function binLine(scene: Scene): Line {

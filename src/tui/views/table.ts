@@ -1,7 +1,7 @@
 import { MARK } from "../../client/history.ts";
 import { seriesOf } from "../../client/run-view.ts";
 import { type Column, layoutTable, type TableLayout } from "../columns.ts";
-import { cellText, trendText } from "../format.ts";
+import { cellText, measureOf, trendText } from "../format.ts";
 import {
   cellOf,
   hasGap,
@@ -53,8 +53,9 @@ function rowLine(scene: Scene, layout: TableLayout, entry: NodeEntry, isSelected
   const parts: Span[] = [span(isSelected ? (screen.panel === "table" ? "> " : "- ") : "  ", "accent")];
   for (const column of layout.columns) parts.push(cellSpan(scene, column, entry, isSelected));
   if (layout.trendBins > 0) {
-    const window = seriesOf(view, entry.info.id, trendMetric(entry.delta), layout.trendBins);
-    parts.push(span(`  ${trendText(window, glyphs)}`, "accent"));
+    const metric = trendMetric(entry.delta);
+    const window = seriesOf(view, entry.info.id, metric, layout.trendBins);
+    parts.push(span(`  ${trendText(window, measureOf(metric), glyphs)}`, "accent"));
   }
   parts.push(flagsSpan(entry, layout.flagsWidth));
   return parts;
