@@ -6,6 +6,7 @@ import { LogError } from "../log/log-error.ts";
 import type { TelemetryLog } from "../log/telemetry-log.ts";
 import {
   type DecodedLine,
+  encodeFrame,
   type Frame,
   type FrameError,
   type IngestAnswer,
@@ -171,7 +172,7 @@ export class RunLoop {
         counts[verdict.kind]++;
         report({ line: entry.line, code: verdict.code, message: verdict.message });
       }
-      if (verdict.kind === "accepted" || verdict.kind === "late") records.push(JSON.stringify(entry.frame));
+      if (verdict.kind === "accepted" || verdict.kind === "late") records.push(encodeFrame(entry.frame));
     }
     if (options.atomic === true && errors.length > 0) {
       run.rollback();
