@@ -82,6 +82,8 @@ export class TopologySource implements MetricSource {
   private readonly binMs: number;
   /** Where each metric stands among the node's metrics; `ABSENT` when it has none. */
   private readonly slots: Readonly<Record<Metric, number>>;
+  /** Column and slot of every role that has a series, in turn. */
+  private readonly roles: Int32Array;
   private readonly echo: DerivedEcho | null;
 
   constructor(plan: Plan, node: TopologyNode, binMs: number) {
@@ -94,6 +96,12 @@ export class TopologySource implements MetricSource {
       Metric,
       number
     >;
+    this.roles = Int32Array.from(
+      SERIES_ROLES.filter((role) => this.columns[role] !== ABSENT).flatMap((role) => [
+        this.columns[role],
+        this.slots[role],
+      ]),
+    );
     const derivesEcho = this.slots.retryEcho !== ABSENT && this.columns.retryEcho === ABSENT;
     this.echo = derivesEcho ? new DerivedEcho(applyRetryKernelPolicy(node.semantics.retryKernel).kernel) : null;
     this.node = {
@@ -138,51 +146,44 @@ export class TopologySource implements MetricSource {
   }
 
   evaluate(row: Float64Array, values: Float64Array, offset: number): void {
-    for (const role of SERIES_ROLES) this.write(values, offset, role, formulas.normalise(this.read(row, role)));
-
-    const arrivals = this.read(row, "arrivals");
-    const served = this.read(row, "served");
-    const failures = this.read(row, this.columns.failures === ABSENT ? "errors" : "failures");
-    const attempts = this.columns.attempts === ABSENT ? served + failures : this.read(row, "attempts");
-    this.write(values, offset, "attempts", formulas.normalise(attempts));
-    this.write(values, offset, "failures", formulas.normalise(failures));
-    if (this.echo !== null) this.write(values, offset, "retryEcho", formulas.normalise(this.echo.next(failures)));
+    const { columns, slots, roles } = this;
+    for (let at = 0; at < roles.length; at += 2) {
+      values[offset + roles[at + 1]!] = formulas.normalise(row[roles[at]!]!);
+    }
+    const arrivals = read(row, columns.arrivals);
+    const served = read(row, columns.served);
+    const failures = read(row, columns.failures === ABSENT ? columns.errors : columns.failures);
+    const attempts = columns.attempts === ABSENT ? served + failures : read(row, columns.attempts);
+    write(values, offset, slots.attempts, formulas.normalise(attempts));
+    write(values, offset, slots.failures, formulas.normalise(failures));
+    if (this.echo !== null) write(values, offset, slots.retryEcho, formulas.normalise(this.echo.next(failures)));
     const tax = formulas.retryTax(formulas.normalise(attempts), formulas.normalise(served));
-    this.write(values, offset, "retryTax", formulas.normalise(tax));
+    write(values, offset, slots.retryTax, formulas.normalise(tax));
 
     const servers = this.servers(row);
-    const capacity = formulas.effectiveCapacity(this.read(row, "capacity"), servers);
-    this.write(values, offset, "parallelism", formulas.normalise(servers));
-    this.write(values, offset, "utilization", formulas.normalise(formulas.utilization(served, capacity)));
-    this.write(values, offset, "throughputRatio", formulas.normalise(formulas.throughputRatio(served, arrivals)));
+    const capacity = formulas.effectiveCapacity(read(row, columns.capacity), servers);
+    write(values, offset, slots.parallelism, formulas.normalise(servers));
+    write(values, offset, slots.utilization, formulas.normalise(formulas.utilization(served, capacity)));
+    write(values, offset, slots.throughputRatio, formulas.normalise(formulas.throughputRatio(served, arrivals)));
     this.evaluateTimes(row, values, offset, served);
   }
 
   private evaluateTimes(row: Float64Array, values: Float64Array, offset: number, served: number): void {
+    const { columns, slots } = this;
     const queueTime =
-      this.slots.queueTimeMs === ABSENT
+      slots.queueTimeMs === ABSENT
         ? Number.NaN
-        : formulas.queueTimeMs(this.read(row, "queueDepth"), served, this.binMs);
+        : formulas.queueTimeMs(read(row, columns.queueDepth), served, this.binMs);
     const serviceTime =
-      this.slots.serviceTimeMs === ABSENT
+      slots.serviceTimeMs === ABSENT
         ? Number.NaN
-        : formulas.serviceTimeMs(this.read(row, "processingTimeMsSum"), this.read(row, "servedCount"));
+        : formulas.serviceTimeMs(read(row, columns.processingTimeMsSum), read(row, columns.servedCount));
     const cycleTime = formulas.cycleTimeMs(queueTime, serviceTime);
-    this.write(values, offset, "latencyMinutes", formulas.normalise(queueTime / 60_000));
-    this.write(values, offset, "serviceTimeMs", serviceTime);
-    this.write(values, offset, "queueTimeMs", queueTime);
-    this.write(values, offset, "cycleTimeMs", cycleTime);
-    this.write(values, offset, "flowEfficiency", formulas.flowEfficiency(serviceTime, cycleTime));
-  }
-
-  private read(row: Float64Array, role: SeriesRole): number {
-    const column = this.columns[role];
-    return column === ABSENT ? Number.NaN : row[column]!;
-  }
-
-  private write(values: Float64Array, offset: number, metric: Metric, value: number): void {
-    const slot = this.slots[metric];
-    if (slot !== ABSENT) values[offset + slot] = value;
+    write(values, offset, slots.latencyMinutes, formulas.normalise(queueTime / 60_000));
+    write(values, offset, slots.serviceTimeMs, serviceTime);
+    write(values, offset, slots.queueTimeMs, queueTime);
+    write(values, offset, slots.cycleTimeMs, cycleTime);
+    write(values, offset, slots.flowEfficiency, formulas.flowEfficiency(serviceTime, cycleTime));
   }
 
   private servers(row: Float64Array): number {
@@ -197,4 +198,12 @@ export class TopologySource implements MetricSource {
   restore(failures: readonly number[]): void {
     this.echo?.restore(failures);
   }
+}
+
+function read(row: Float64Array, column: number): number {
+  return column === ABSENT ? Number.NaN : row[column]!;
+}
+
+function write(values: Float64Array, offset: number, slot: number, value: number): void {
+  if (slot !== ABSENT) values[offset + slot] = value;
 }
