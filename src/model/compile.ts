@@ -5,7 +5,7 @@ import { ExpressionCompiler, OperatorList } from "./emit.ts";
 import { type Expression, parseExpression } from "./expression.ts";
 import { generateNodes } from "./generate.ts";
 import type { BufferNode, ExprNode, Model, ModelNode, PmfNode } from "./model.ts";
-import { evaluationOrder, feedbackMembers, type Inputs, inputsOf } from "./order.ts";
+import { declarationOrder, evaluationOrder, feedbackMembers, type Inputs, inputsOf } from "./order.ts";
 import type { BoundSeries, Column, Plan } from "./plan.ts";
 
 export interface CompileOptions {
@@ -234,7 +234,9 @@ function emit(
     (id) => inputs.get(id)!.lagged,
   );
   const expressions = new ExpressionCompiler(operators, model.grid.bins, diagnostics);
-  for (const id of order) {
+  const liveInputs = (id: string): readonly string[] => (inputOf.has(id) ? [] : inputs.get(id)!.sameBin);
+  const ids = model.nodes.map((node) => node.id);
+  for (const id of declarationOrder(ids, order, liveInputs)) {
     const node = nodes.get(id)!;
     const out = columnOf.get(id)!;
     const input = inputOf.get(id);

@@ -63,6 +63,37 @@ export function evaluationOrder(ids: readonly string[], inputs: (id: string) => 
 }
 
 /**
+ * The same nodes in another valid order: as declared, every node right behind the inputs that it needs. What is declared
+ * together stays together, which keeps memory accesses close and repeated structures recognisable.
+ * @param order a valid order; its ids are all known to `inputs`
+ */
+export function declarationOrder(
+  ids: readonly string[],
+  order: readonly string[],
+  inputs: (id: string) => readonly string[],
+): readonly string[] {
+  const known = new Set(order);
+  const placed = new Set<string>();
+  const result: string[] = [];
+  for (const id of ids) {
+    const path = [id];
+    while (path.length > 0) {
+      const top = path[path.length - 1]!;
+      const missing = placed.has(top) ? undefined : inputs(top).find((input) => known.has(input) && !placed.has(input));
+      if (missing !== undefined) {
+        path.push(missing);
+        continue;
+      }
+      path.pop();
+      if (placed.has(top)) continue;
+      placed.add(top);
+      result.push(top);
+    }
+  }
+  return result;
+}
+
+/**
  * Members of FlowTime's feedback groups (engine.md §5.3): from an expression with a lagged reference to a later node,
  * the span of the order up to the furthest such node. Numbers do not depend on it, but two corners of semantics do.
  */

@@ -73,7 +73,7 @@ export class LiveRun {
     const { bins } = plan.source.grid;
     const inputs = plan.bound.map(({ seriesId }) => seriesId);
     this.ledger = new CellLedger(new InputDirectory(plan), inputs, bins);
-    this.evaluator = new Evaluator(plan, bins);
+    this.evaluator = new Evaluator(plan, { horizonBins: bins });
     this.history = new History(plan.seriesCount);
     this.analyser = new Analyser(plan);
     this.metrics = new NodeMetrics(plan);

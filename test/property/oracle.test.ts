@@ -25,29 +25,32 @@ function bits(values: Iterable<number>): string[] {
   return Array.from(values, (value) => (Object.is(value, -0) ? "-0" : String(value)));
 }
 
-test("the evaluator gives the oracle's series, bit for bit, and a state saved at any bin goes on the same", () => {
-  fc.assert(
-    fc.property(randomModel, fc.nat({ max: 1000 }), (model, cut) => {
-      const plan = planOf(model);
-      const expected = evaluateWindow(plan, model.bins, () => Number.NaN);
-      let evaluator = new Evaluator(plan, model.bins);
-      const noInputs = new Float64Array(0);
-      for (let bin = 0; bin < model.bins; bin++) {
-        if (bin === cut % model.bins) {
-          const restored = new Evaluator(plan, model.bins);
-          restored.restoreState(structuredClone(evaluator.saveState()));
-          evaluator = restored;
+test.each(["compiled", "interpreted"] as const)(
+  "%s: the evaluator gives the oracle's series, bit for bit, and a state saved at any bin goes on the same",
+  (execution) => {
+    fc.assert(
+      fc.property(randomModel, fc.nat({ max: 1000 }), (model, cut) => {
+        const plan = planOf(model);
+        const expected = evaluateWindow(plan, model.bins, () => Number.NaN);
+        let evaluator = new Evaluator(plan, { horizonBins: model.bins, execution });
+        const noInputs = new Float64Array(0);
+        for (let bin = 0; bin < model.bins; bin++) {
+          if (bin === cut % model.bins) {
+            const restored = new Evaluator(plan, { horizonBins: model.bins, execution });
+            restored.restoreState(structuredClone(evaluator.saveState()));
+            evaluator = restored;
+          }
+          const row = evaluator.advance(noInputs);
+          for (const id of plan.order) {
+            const ours = row[plan.columnOf.get(id)!]!;
+            expect(bits([ours]), `${id} in bin ${bin} of\n${model.text}`).toEqual(bits([expected.get(id)![bin]!]));
+          }
         }
-        const row = evaluator.advance(noInputs);
-        for (const id of plan.order) {
-          const ours = row[plan.columnOf.get(id)!]!;
-          expect(bits([ours]), `${id} in bin ${bin} of\n${model.text}`).toEqual(bits([expected.get(id)![bin]!]));
-        }
-      }
-    }),
-    runs(400),
-  );
-});
+      }),
+      runs(400),
+    );
+  },
+);
 
 /** What a producer may do: cells in any order, again, with other values, too late, too early, or not at all. */
 const telemetry = fc.record({

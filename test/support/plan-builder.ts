@@ -128,7 +128,7 @@ export function buildPlan(sketch: ModelSketch): Plan {
 
 /** Every evaluated bin of a plan without bound series: one copied row per bin. */
 export function evaluateRows(plan: Plan, bins: number = plan.source.grid.bins): readonly Float64Array[] {
-  const evaluator = new Evaluator(plan, bins);
+  const evaluator = new Evaluator(plan, { horizonBins: bins });
   return Array.from({ length: bins }, () => evaluator.advance(new Float64Array(0)).slice());
 }
 
