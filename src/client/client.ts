@@ -60,6 +60,7 @@ export class EngineClient {
   /**
    * Sends NDJSON, one frame a line. Text and bytes are sent again while the engine is busy; a stream is not, as it can
    * be read once only (the error then says `retryable`). Waits as long as the engine takes to make the frames durable.
+   * A batch of which no frame was taken (400, 409) is answered like any other: with a reason for every line.
    */
   async sendFrames(runId: string, body: FrameBody, options: SendFramesOptions = {}): Promise<IngestAnswer> {
     const query = options.atomic === true ? "?atomic=true" : "";
@@ -67,6 +68,7 @@ export class EngineClient {
       body,
       contentType: "application/x-ndjson",
       timeoutMs: null,
+      isAnswer: (answer) => typeof (answer as Partial<IngestAnswer>).rejected === "number",
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   }

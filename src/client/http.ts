@@ -33,6 +33,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Default: the client's. `null` = as long as it takes. */
   readonly timeoutMs?: number | null;
+  /** Whether the body of a failing status is the call's own answer all the same, and no problem. Default: never. */
+  readonly isAnswer?: (body: unknown) => boolean;
 }
 
 /** One JSON call, tried again while the engine says it is busy (429, 503). Fails with `ClientError`. */
@@ -56,6 +58,10 @@ export class Http {
     for (let attempt = 1; ; attempt++) {
       const response = await this.#send(path, options);
       if (response.ok) return await this.#json(response);
+      if (options.isAnswer !== undefined) {
+        const body = parseObject(await response.clone().text());
+        if (options.isAnswer(body)) return body;
+      }
       const error = await problemOf(response, `${this.baseUrl}${path}`);
       if (!replayable || !isBusy(response.status) || attempt >= MAX_TRIES) throw error;
       const delayMs = retryAfterMs(response.headers.get("retry-after"), this.#clock.now());

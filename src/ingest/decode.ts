@@ -1,4 +1,12 @@
-import type { CellValue, Frame, FrameError, FrameErrorCode, FrameTime, TelemetryFrame } from "../protocol/frame.ts";
+import type {
+  CellValue,
+  DecodedLine,
+  Frame,
+  FrameError,
+  FrameErrorCode,
+  FrameTime,
+  TelemetryFrame,
+} from "../protocol/frame.ts";
 import { LineSplitter, MAX_LINE_BYTES, type NdjsonLine } from "./ndjson.ts";
 
 export interface DecodeLimits {
@@ -7,11 +15,6 @@ export interface DecodeLimits {
 }
 
 export const DEFAULT_DECODE_LIMITS: DecodeLimits = { maxLineBytes: MAX_LINE_BYTES };
-
-/** A line of a batch: its frame, or why it is none. `line` is 1-based and counts blank lines too. */
-export type DecodedLine =
-  | { readonly line: number; readonly frame: Frame }
-  | { readonly line: number; readonly error: FrameError };
 
 const KNOWN_TYPES = "telemetry, watermark, end";
 /** Enough of an offending value to recognise it. */
@@ -66,17 +69,17 @@ export function decodeLine(source: NdjsonLine, limits: DecodeLimits = DEFAULT_DE
 }
 
 /**
- * Milliseconds since the epoch of a frame's timestamp: ISO-8601 with date and time of day. Without an offset it is
- * read as UTC, as `grid.start` is. Null when it is not one.
+ * A frame's timestamp in the form that every reader understands alike: ISO-8601 with date, time of day and offset.
+ * Without an offset it is UTC, as `grid.start` is. Null when the text is no such time.
  */
-export function parseTimestampUtc(text: string): number | null {
+function canonicalTimestamp(text: string): string | null {
   const match = TIMESTAMP.exec(text);
   if (match === null) return null;
-  const ms = Date.parse(`${text.replace(",", ".")}${match[3] === undefined ? "Z" : ""}`);
-  if (Number.isNaN(ms)) return null;
+  const canonical = `${text.replace(",", ".")}${match[3] === undefined ? "Z" : ""}`;
+  if (Number.isNaN(Date.parse(canonical))) return null;
   // `Date.parse` moves 30 February on to March; a day that does not exist is a mistake of the producer's.
   const day = text.slice(0, 10);
-  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day) ? ms : null;
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day) ? canonical : null;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -165,13 +168,14 @@ function timeOf(fields: Fields): FrameTime {
     }
     return { binIndex };
   }
-  if (typeof timestampUtc !== "string" || parseTimestampUtc(timestampUtc) === null) {
+  const canonical = typeof timestampUtc === "string" ? canonicalTimestamp(timestampUtc) : null;
+  if (canonical === null) {
     throw new Refusal(
       "bad_time",
       `'timestampUtc' must be ISO-8601 such as 2025-10-07T01:00:00Z, not ${quote(timestampUtc)}.`,
     );
   }
-  return { timestampUtc };
+  return { timestampUtc: canonical };
 }
 
 function cell(value: unknown, what: string): CellValue {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decodeFrames, parseTimestampUtc } from "../../../src/ingest/decode.ts";
+import { decodeFrames } from "../../../src/ingest/decode.ts";
 import { encodeFrame, type Frame } from "../../../src/protocol/frame.ts";
 
 function only(line: string) {
@@ -121,11 +121,16 @@ describe("bodies", () => {
 });
 
 test("timestamps without an offset are UTC; those of no calendar are none", () => {
-  expect(parseTimestampUtc("2025-10-07T01:00:00")).toBe(Date.UTC(2025, 9, 7, 1));
-  expect(parseTimestampUtc("2025-10-07T01:00")).toBe(Date.UTC(2025, 9, 7, 1));
-  expect(parseTimestampUtc("2025-10-07T01:00:00+02:00")).toBe(Date.UTC(2025, 9, 6, 23));
-  expect(parseTimestampUtc("2025-10-07")).toBeNull();
-  expect(parseTimestampUtc("2025-13-07T01:00:00Z")).toBeNull();
-  expect(parseTimestampUtc("2023-02-29T01:00:00Z")).toBeNull();
-  expect(parseTimestampUtc("2024-02-29T01:00:00Z")).not.toBeNull();
+  const timeOf = (timestampUtc: string) => {
+    const decoded = only(JSON.stringify({ type: "watermark", timestampUtc }));
+    return "frame" in decoded && decoded.frame.type === "watermark" ? decoded.frame.timestampUtc : null;
+  };
+  expect(timeOf("2025-10-07T01:00:00")).toBe("2025-10-07T01:00:00Z");
+  expect(timeOf("2025-10-07T01:00")).toBe("2025-10-07T01:00Z");
+  expect(timeOf("2025-10-07T01:00:00,25")).toBe("2025-10-07T01:00:00.25Z");
+  expect(timeOf("2025-10-07T01:00:00+02:00")).toBe("2025-10-07T01:00:00+02:00");
+  expect(timeOf("2025-10-07")).toBeNull();
+  expect(timeOf("2025-13-07T01:00:00Z")).toBeNull();
+  expect(timeOf("2023-02-29T01:00:00Z")).toBeNull();
+  expect(timeOf("2024-02-29T01:00:00Z")).not.toBeNull();
 });
