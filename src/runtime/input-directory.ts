@@ -1,3 +1,4 @@
+import { parseUtc } from "../lib/utc-time.ts";
 import { roleOfMetric } from "../model/bind.ts";
 import type { TimeGrid } from "../model/model.ts";
 import type { Plan } from "../model/plan.ts";
@@ -32,10 +33,7 @@ export function binStartUtc(grid: TimeGrid, bin: number): string | null {
 }
 
 function gridStart(grid: TimeGrid): number | null {
-  if (grid.start === null) return null;
-  const text = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(grid.start.trim()) ? grid.start.trim() : `${grid.start.trim()}Z`;
-  const time = Date.parse(text);
-  return Number.isNaN(time) ? null : time;
+  return grid.start === null ? null : parseUtc(grid.start);
 }
 
 /** Finds the inputs of a plan that the cells of a frame feed, and the bin that a frame belongs to. Pure. */
@@ -69,8 +67,8 @@ export class InputDirectory {
     if (start === null) {
       return { code: "bad_time", message: "The model's grid has no start, so frames must give binIndex." };
     }
-    const at = Date.parse(time.timestampUtc!);
-    if (Number.isNaN(at)) {
+    const at = parseUtc(time.timestampUtc!);
+    if (at === null) {
       return { code: "bad_time", message: `timestampUtc '${time.timestampUtc}' is not an ISO-8601 time.` };
     }
     const bin = Math.floor((at - start) / binMilliseconds(grid));
