@@ -44,16 +44,19 @@ export function unreachable(baseUrl: string, cause: string, error: unknown): Cli
   );
 }
 
-/** The system's word for a network failure (`ECONNREFUSED`), dug out of what `fetch` wraps around it. */
+/**
+ * The system's word for a network failure (`ECONNREFUSED`), dug out of what `fetch` wraps around it; without one, the
+ * innermost message.
+ */
 export function networkCause(error: unknown): string {
+  let message = String(error);
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if ("code" in at && typeof at.code === "string") return at.code;
     if (at instanceof AggregateError) {
-      for (const inner of at.errors) {
-        const code = networkCause(inner);
-        if (/^E[A-Z]+$/.test(code)) return code;
-      }
+      const codes = at.errors.map(networkCause).filter((code) => /^E[A-Z]+$/.test(code));
+      if (codes[0] !== undefined) return codes[0];
     }
+    if (at.message !== "") message = at.message;
   }
-  return error instanceof Error ? error.message : String(error);
+  return message;
 }

@@ -2,7 +2,7 @@ import { EventSource } from "eventsource";
 import { type Cursor, formatCursor, parseCursor } from "../protocol/cursor.ts";
 import { RUN_EVENT_NAMES, type RunEvent } from "../protocol/run-event.ts";
 import { SCHEMA_VERSION } from "../protocol/version.ts";
-import { type ClientError, networkCause } from "./client-error.ts";
+import type { ClientError } from "./client-error.ts";
 import { decodeRunEvent, isRunEventName, UnreadableEvent } from "./decode-event.ts";
 import { type FetchLike, problemOf } from "./http.ts";
 import { SequenceGuard } from "./sequence-guard.ts";
@@ -156,6 +156,7 @@ export class Connection {
   }
 }
 
+/** The package joins the messages of an error and its causes, outermost first. */
 function shortCause(message: string): string {
-  return /\b(E[A-Z]{4,}|UND_ERR_[A-Z_]+)\b/.exec(message)?.[1] ?? networkCause(message);
+  return /\b(E[A-Z]{4,}|UND_ERR_[A-Z_]+)\b/.exec(message)?.[1] ?? message.split(": ").at(-1) ?? message;
 }

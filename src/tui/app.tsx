@@ -80,9 +80,20 @@ function forward(model: TuiModel, input: string, key: Key): void {
     model.key(name);
     return;
   }
-  // Pasted or fast typing arrives as one text.
-  for (const character of input) model.key(character);
+  // Pasted text, and keys pressed faster than they are read, arrive as one.
+  for (const character of input) {
+    const named = CONTROL_KEYS[character] ?? character;
+    if (named >= " ") model.key(named);
+  }
 }
+
+const CONTROL_KEYS: Readonly<Record<string, string>> = {
+  "\r": "return",
+  "\n": "return",
+  "\t": "tab",
+  "\u0003": "ctrl-c",
+  "\u007f": "backspace",
+};
 
 /** Name of a key as `keymap.ts` knows it, null for text of several characters. */
 export function keyName(input: string, key: Key): string | null {

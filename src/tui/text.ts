@@ -11,8 +11,9 @@ export interface Span {
 /** One row of the screen, already cut to its width. */
 export type Line = readonly Span[];
 
+/** Control characters, which ids and messages may hold, become blanks. */
 export function span(text: string, tone: Tone = "plain"): Span {
-  return { text, tone };
+  return { text: printable(text), tone };
 }
 
 /** Cells that the text takes on a terminal: wide characters take two, combining ones none. */

@@ -1,5 +1,5 @@
 import { KEYMAP } from "../keymap.ts";
-import { cutLine, type Line, pad, span } from "../text.ts";
+import { cutLine, type Line, lineWidth, pad, span } from "../text.ts";
 import type { Scene } from "./paint.ts";
 
 const LABEL_CELLS = 9;
@@ -27,7 +27,7 @@ export function helpLines({ areas, glyphs }: Scene): readonly Line[] {
     const right: readonly Line[] = [[span("  signs", "accent")], ...signs];
     for (let at = 0; at < Math.max(keys.length, right.length); at++) {
       const left = cutLine(keys[at] ?? [], half - 1, glyphs.ellipsis);
-      const used = left.reduce((sum, { text }) => sum + text.length, 0);
+      const used = lineWidth(left);
       lines.push([...left, span(" ".repeat(Math.max(1, half - used))), ...(right[at] ?? [])]);
     }
   } else if (keys.length + signs.length + 2 <= room) {
