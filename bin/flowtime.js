@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first releases of Node 14 do not know `node:`.
 // Plain JavaScript that Node 14 can parse: it finds a runtime that is new enough and starts the built command line.
-import { spawn } from "child_process";
-import fs from "fs";
-import module from "module";
-import path from "path";
-import { fileURLToPath, pathToFileURL } from "url";
+import { createRequire } from "module";
+
+// Required, not imported: importing a built-in module loads everything it exports, which costs milliseconds.
+const require = createRequire(import.meta.url);
+const fs = require("fs");
+const module = require("module");
+const path = require("path");
+const { fileURLToPath, pathToFileURL } = require("url");
 
 const OLDEST_NODE = 24;
 // React's development build leaks; this must be set before anything imports it.
@@ -14,7 +17,7 @@ process.env.NODE_ENV = "production";
 const root = path.resolve(path.dirname(fs.realpathSync(fileURLToPath(import.meta.url))), "..");
 
 if (majorOf(process.versions.node) >= OLDEST_NODE) start();
-else restart();
+else restart(require("child_process").spawn);
 
 function start() {
   const entry = path.join(root, "dist", "cli", "main.js");
@@ -31,7 +34,7 @@ function start() {
 }
 
 /** Runs the same command line on the runtime that was installed with the package. */
-function restart() {
+function restart(spawn) {
   const runtime = bundledNode();
   if (runtime === null) {
     fail(

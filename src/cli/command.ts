@@ -1,4 +1,3 @@
-import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { CliError } from "./exit-code.ts";
@@ -54,6 +53,8 @@ export async function readInput(name: string, context: CommandContext): Promise<
     for await (const chunk of context.stdin) chunks.push(chunk as Uint8Array);
     return Buffer.concat(chunks).toString("utf8");
   }
+  // Loaded here: three milliseconds that `flowtime --help` need not pay.
+  const { readFile } = await import("node:fs/promises");
   try {
     return await readFile(name, "utf8");
   } catch (error) {
@@ -63,6 +64,7 @@ export async function readInput(name: string, context: CommandContext): Promise<
 
 /** What a path is, null when there is nothing. */
 export async function pathKind(name: string): Promise<"file" | "folder" | null> {
+  const { stat } = await import("node:fs/promises");
   const info = await stat(name).catch(() => null);
   return info === null ? null : info.isDirectory() ? "folder" : "file";
 }

@@ -13,7 +13,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const MEANINGS: readonly (readonly [string, string])[] = [
   ["0", "done; also when the reader of a pipe went away"],
-  ["1", "the answer is no: a model has errors, or frames were refused under --strict"],
+  ["1", "the answer is no: a model has errors, no bin was sealed, or frames were refused under --strict"],
   ["2", "wrong use or input: flags, files, bundles, an unknown run, a port in use"],
   ["3", "the engine failed"],
   ["4", "no engine answers, or the connection was lost and tries are used up"],

@@ -2,7 +2,7 @@ import type { EngineClient } from "../client/client.ts";
 import { ClientError } from "../client/client-error.ts";
 import { backoffDelayMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { FrameErrorCode, IngestAnswer } from "../protocol/frame.ts";
+import { encodeFrame, type FrameErrorCode, type IngestAnswer } from "../protocol/frame.ts";
 import { BoundedQueue } from "./feed-queue.ts";
 
 /** Frames of one request: few milliseconds of work for the engine, so that others get their turn. */
@@ -105,6 +105,14 @@ export class Feeder {
       throw error;
     }
     await reading;
+  }
+
+  /** Says that no telemetry follows. The run may have ended by itself, at its horizon; that is as good. */
+  async end(): Promise<void> {
+    const answer = await this.#sendWithRetry(encodeFrame({ type: "end" }));
+    if (answer === null) return;
+    this.totals.sealedBin = Math.max(this.totals.sealedBin, answer.sealedBin);
+    this.#options.onProgress(this.totals);
   }
 
   async #read(items: AsyncIterable<FeedItem>): Promise<void> {

@@ -10,34 +10,60 @@ import { drained, exitSoon, Shutdown } from "./shutdown.ts";
  * @param args what stands behind `flowtime`
  */
 export async function main(args: readonly string[]): Promise<void> {
-  const { stdout, stderr, env } = process;
   const isDebug = args.includes("--debug");
-  const say = (text: string) => void stderr.write(`${text}\n`);
-  const shutdown = new Shutdown(process, (text) => say(`flowtime: ${text}`), systemClock.now);
+  const context = contextOf(args);
+  const { shutdown } = context;
   shutdown.install();
-  stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") shutdown.readerGone();
-    else say(`flowtime: stdout cannot be written (${error.code ?? error.message})`);
-  });
-  // Nobody reads what would be said: there is no one to tell.
-  stderr.on("error", () => {});
+  process.exitCode = await run(normalised(args), context, isDebug);
+  await Promise.all([drained(process.stdout), context.hasStderr() ? drained(process.stderr) : null]);
+  shutdown.raise();
+  exitSoon();
+}
 
-  const context: CommandContext = {
-    stdin: process.stdin,
-    stdout,
-    stderr,
-    out: (text) => write(stdout, text),
+/** The process as commands see it. Streams are opened when they are first used: each costs a start some milliseconds. */
+function contextOf(args: readonly string[]): CommandContext & { readonly hasStderr: () => boolean } {
+  const { env } = process;
+  let out: NodeJS.WriteStream | null = null;
+  let err: NodeJS.WriteStream | null = null;
+  const say = (text: string) => void stderr().write(`${text}\n`);
+  const shutdown = new Shutdown(process, (text) => say(`flowtime: ${text}`), systemClock.now);
+  const stdout = () => {
+    out ??= process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") shutdown.readerGone();
+      else say(`flowtime: stdout cannot be written (${error.code ?? error.message})`);
+    });
+    return out;
+  };
+  const stderr = () => {
+    // Nobody reads what would be said: there is no one to tell.
+    err ??= process.stderr.on("error", () => {});
+    return err;
+  };
+  return {
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return stdout();
+    },
+    get stderr() {
+      return stderr();
+    },
+    hasStderr: () => err !== null,
+    out: (text) => write(stdout(), text),
     say,
     clock: systemClock,
     env,
     shutdown,
-    color: { stdout: mayColor(stdout, args, env), stderr: mayColor(stderr, args, env) },
+    color: {
+      get stdout() {
+        return mayColor(stdout(), args, env);
+      },
+      get stderr() {
+        return mayColor(stderr(), args, env);
+      },
+    },
   };
-  const code = await run(normalised(args), context, isDebug);
-  process.exitCode = code;
-  await Promise.all([drained(stdout), drained(stderr)]);
-  shutdown.raise();
-  exitSoon();
 }
 
 async function run(args: readonly string[], context: CommandContext, isDebug: boolean): Promise<ExitCode> {

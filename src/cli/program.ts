@@ -39,7 +39,9 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     parent
       .command(spec)
       .description(summary)
-      .option("--data <dir>", `data folder (default: $FLOWTIME_DATA_DIR, else ${DEFAULT_DATA_DIR})`, dataDir(env))
+      .addOption(
+        new Option("--data <dir>", "data folder").default(dataDir(env), `$FLOWTIME_DATA_DIR, else ${DEFAULT_DATA_DIR}`),
+      )
       .option("--no-color", "no colours (also with NO_COLOR set)")
       .option("--debug", "show stack traces of errors")
       .addHelpText("after", `\nExamples:\n${examples.replace(/^ *(?=\S)/gm, "  ").trimEnd()}`)
@@ -81,7 +83,7 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--watch", "follow a bundle folder that is still being written, until its manifest.json is there")
     .option("--checkpoint-every <n>", "write a run folder each time this many bins have been sealed")
     .option("--rejects <file>", "write refused frames to this file (NDJSON) instead of stderr")
-    .option("--strict", "exit with 1 when any frame was refused or late (default: 0, with a summary on stderr)")
+    .option("--strict", "exit with 1 when any frame was refused or late (default: 0 as long as a bin was sealed)")
     .option("--end", "send `end` when the input ends (default: when this command creates the run)")
     .option("--no-end", "leave the run open when the input ends")
     .option("--json", "print the result as one JSON object");
@@ -198,11 +200,9 @@ function declareHelp(program: Command, context: CommandContext): void {
 }
 
 function withEngine(command: Command, env: NodeJS.ProcessEnv): Command {
-  const url = env.FLOWTIME_ENGINE || undefined;
-  return command.option(
-    "--engine <url>",
-    "address of the engine (default: $FLOWTIME_ENGINE, else of the data folder)",
-    url,
+  const option = new Option("--engine <url>", "address of the engine");
+  return command.addOption(
+    option.default(env.FLOWTIME_ENGINE || undefined, "$FLOWTIME_ENGINE, else of the data folder"),
   );
 }
 

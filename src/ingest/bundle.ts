@@ -24,6 +24,11 @@ export interface ReadBundleOptions {
   readonly references?: readonly BundleFeed[];
   /** Files by naming convention, used only without a manifest. Those that do not exist feed nothing. */
   readonly conventions?: readonly BundleFeed[];
+  /**
+   * Whether the model has what the manifest names. What it has not is skipped, as FlowTime does, with a warning.
+   * Default: everything is taken as given.
+   */
+  readonly accepts?: (binding: BindingRequest) => boolean;
   /** Bins of the model's grid, for bundles whose manifest has none. Default: as many as the CSVs fill. */
   readonly bins?: number;
 }
@@ -102,15 +107,13 @@ export async function planBundle(
   options: ReadBundleOptions,
 ): Promise<BundlePlan> {
   const warnings: string[] = [];
-  const series: PlannedSeries[] =
-    manifest === null
-      ? await conventionalSeries(folder, options.conventions ?? [])
-      : manifest.files.map((file) => ({
-          binding: bindingOf(file),
-          file: file.path,
-          sha256: file.sha256,
-          isBoundByModel: false,
-        }));
+  const listed =
+    manifest === null ? await conventionalSeries(folder, options.conventions ?? []) : manifest.files.map(planFile);
+  const series = listed.filter(({ binding, file }) => {
+    if (options.accepts === undefined || options.accepts(binding)) return true;
+    warnings.push(`${describeBinding(binding)} is listed with ${file}, but the model has no such role: it is not fed.`);
+    return false;
+  });
   const taken = new Set(series.map((planned) => bindingKey(planned.binding)));
   for (const { binding, path } of options.references ?? []) {
     if (taken.has(bindingKey(binding))) continue;
@@ -166,6 +169,10 @@ async function conventionalSeries(folder: BundleFolder, conventions: readonly Bu
     if ((await folder.stat(path)) !== null) series.push({ binding, file: path, sha256: null, isBoundByModel: false });
   }
   return series;
+}
+
+function planFile(file: ManifestFile): PlannedSeries {
+  return { binding: bindingOf(file), file: file.path, sha256: file.sha256, isBoundByModel: false };
 }
 
 function bindingOf(file: ManifestFile): BindingRequest {

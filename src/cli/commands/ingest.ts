@@ -49,7 +49,6 @@ interface ModelInUse {
 }
 
 const MINUTES_OF = { minutes: 1, hours: 60, days: 1_440, weeks: 10_080 } as const;
-const END: Frame = { type: "end" };
 
 /** Feeds a run from a bundle, a file or a pipe; prints the run folder in the end. */
 export async function ingest(name: string, options: IngestOptions, context: CommandContext): Promise<ExitCode> {
@@ -89,9 +88,10 @@ export async function ingest(name: string, options: IngestOptions, context: Comm
     onNotice: (text) => say(`flowtime: ${text}`),
     onProgress: (totals) => progress.update(totals),
   });
-  const ending = new Ending(options.end ?? (isCreated ? true : null));
+  const intake = new Intake(options.end ?? (isCreated ? true : null));
   try {
-    await feeder.feed(ending.itemsOf(source, run.grid, signal));
+    await feeder.feed(intake.itemsOf(source, run.grid));
+    if (intake.shouldEnd && !signal.aborted) await feeder.end();
   } finally {
     progress.clear();
   }
@@ -99,7 +99,11 @@ export async function ingest(name: string, options: IngestOptions, context: Comm
     context.say(`flowtime: stopped; the run stays open, go on with --run ${run.runId}`);
     return EXIT.ok;
   }
-  const result = await awaitResult(feeder.client, run.runId, { isEnded: ending.isSent, clock: context.clock, signal });
+  const result = await awaitResult(feeder.client, run.runId, {
+    isEnded: intake.shouldEnd,
+    clock: context.clock,
+    signal,
+  });
   return await conclude(result, feeder.totals, options, context);
 }
 
@@ -219,11 +223,12 @@ async function openBundle(
   model: ModelInUse,
   context: CommandContext,
 ): Promise<Source | null> {
-  const { conventionalFeeds, fileFeeds } = await import("../../model/feeds.ts");
+  const { conventionalFeeds, fileFeeds, hasBinding } = await import("../../model/feeds.ts");
   const { grid } = model.source;
   const feeds: ReadBundleOptions = {
     references: fileFeeds(model.source),
     conventions: conventionalFeeds(model.compiled),
+    accepts: (binding) => hasBinding(model.compiled, binding),
     bins: grid.bins,
   };
   if (kind === "bundle") {
@@ -358,40 +363,51 @@ async function openRun(
     ...(options.run === undefined ? {} : { runId: options.run }),
     ...(checkpointEvery === null ? {} : { checkpointEvery }),
   };
-  return { run: await client.createRun(request), isCreated: true };
+  try {
+    return { run: await client.createRun(request), isCreated: true };
+  } catch (error) {
+    throw error instanceof ClientError && error.code === "invalid_model" ? cannotRun(error) : error;
+  }
 }
 
-/** Decides whether the run ends with its source. */
-class Ending {
-  readonly #wanted: boolean | null;
-  #isSent = false;
+/** Every reason why the engine does not take the model, on a line of its own. */
+function cannotRun(error: ClientError): CliError {
+  const errors = error.diagnostics.filter((finding) => finding.severity === "error");
+  if (errors.length === 0) return new CliError("invalid_model", error.message, { cause: error });
+  const reasons = errors.map(({ line, message }) => `  - ${line === null ? "" : `line ${line}: `}${message}`);
+  return new CliError("invalid_model", ["the model cannot run:", ...reasons].join("\n"), { cause: error });
+}
 
-  /** @param wanted true: an `end` is sent even if the source has none; false: never; null: if the source has one */
-  constructor(wanted: boolean | null) {
-    this.#wanted = wanted;
+/** Lines of a source as the feeder takes them, and whether the run ends with them. */
+class Intake {
+  readonly #ending: boolean | null;
+  #hasEnd = false;
+
+  /** @param ending true: the run ends with the source; false: it does not; null: if the source says so */
+  constructor(ending: boolean | null) {
+    this.#ending = ending;
   }
 
-  get isSent(): boolean {
-    return this.#isSent;
+  /** Whether an `end` is to be sent, once everything was. */
+  get shouldEnd(): boolean {
+    return this.#ending ?? this.#hasEnd;
   }
 
-  async *itemsOf(source: Source, grid: Grid, signal: AbortSignal): AsyncGenerator<FeedItem> {
+  async *itemsOf(source: Source, grid: Grid): AsyncGenerator<FeedItem> {
     for await (const line of source.lines) {
       const label = source.label(line);
       if ("error" in line) {
         const { code, message } = line.error;
         yield { refusal: { label, code, message, text: line.text } };
-        continue;
+      } else if (line.frame.type === "end") {
+        this.#hasEnd = true;
+      } else if (this.#hasEnd && this.#ending !== false) {
+        const message = "The frame stands behind the end of the telemetry.";
+        yield { refusal: { label, code: "run_ended", message, text: line.text } };
+      } else {
+        yield { label, text: line.text, bin: binOf(line.frame, grid) };
       }
-      if (line.frame.type === "end") {
-        if (this.#wanted === false) continue;
-        this.#isSent = true;
-      }
-      yield { label, text: line.text, bin: binOf(line.frame, grid) };
     }
-    if (this.#wanted !== true || this.#isSent || signal.aborted) return;
-    this.#isSent = true;
-    yield { label: "the end", text: encodeFrame(END), bin: null };
   }
 }
 
@@ -423,5 +439,6 @@ async function conclude(
   } else if (folder !== null) {
     await context.out(`${folder}\n`);
   }
-  return options.strict === true && late + rejected > 0 ? EXIT.no : EXIT.ok;
+  const isWanting = folder === null || (options.strict === true && late + rejected > 0);
+  return isWanting ? EXIT.no : EXIT.ok;
 }
