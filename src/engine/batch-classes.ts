@@ -1,6 +1,6 @@
 import { fold } from "../lib/fold.ts";
 import { normalisedKind } from "../model/descriptor.ts";
-import type { BufferNode, ModelNode } from "../model/model.ts";
+import type { BufferNode, ModelNode, RouterNode } from "../model/model.ts";
 import { classesOf } from "./batch-class-algebra.ts";
 import { gateOutflow, queueClasses } from "./batch-class-queue.ts";
 import { ClassShares, type Contribution, normalise, withoutClasses } from "./batch-contribution.ts";
@@ -29,6 +29,23 @@ export function decomposeClasses(
   const contributions = new Decomposition(batch, totals, assigned, given).run();
   const shared = [...contributions].filter(([, { classes }]) => classes.size > 0);
   return new Map(shared.map(([id, { classes }]) => [id, classes]));
+}
+
+/** How a router treats the classes of its source, as its diagnostics see it (engine.md §7.2.5). */
+export interface RouterClasses {
+  readonly router: RouterNode;
+  readonly source: ClassShares;
+  /** What its routes bring to their targets, summed by class, after the shares were scaled to the targets' totals. */
+  readonly routed: ClassShares;
+}
+
+/**
+ * Routers with an evaluated source, in declaration order. Class series that telemetry gives do not count here: FlowTime
+ * compares what the model itself says.
+ */
+export function routerClasses(batch: BatchModel, totals: Totals): readonly RouterClasses[] {
+  const assigned = assignedClasses(batch);
+  return assigned.size === 0 ? [] : new Decomposition(batch, totals, assigned, new Map()).routers();
 }
 
 /** Class by folded node id: the last entry for a node decides. */
@@ -72,27 +89,41 @@ class Decomposition {
     return this.evaluate();
   }
 
-  private overrideRouters(contributions: Contributions): void {
-    const routed = new Map<string, ClassShares>();
-    for (const node of this.batch.model.nodes) {
-      if (node.kind !== "router") continue;
-      const source = contributions.get(this.resolve(node.queue));
+  routers(): readonly RouterClasses[] {
+    return this.overrideRouters(this.evaluate());
+  }
+
+  /** Shares for one target add up, from whichever route or router, and are then scaled to the target's total. */
+  private overrideRouters(contributions: Contributions): readonly RouterClasses[] {
+    const sums = new Map<string, ClassShares>();
+    const found: { router: RouterNode; source: ClassShares; sent: Map<string, ClassShares> }[] = [];
+    for (const router of this.batch.model.nodes) {
+      if (router.kind !== "router") continue;
+      const source = contributions.get(this.resolve(router.queue));
       if (source === undefined) continue;
-      for (const { route, classes } of splitRoutes(node, source)) {
-        const total = this.totals.get(route.target);
-        if (total === undefined) continue;
-        const target = routed.get(route.target) ?? new ClassShares();
-        for (const [classId, values] of classes) {
-          target.set(classId, sum(target.get(classId), values));
-        }
-        routed.set(route.target, target);
+      const sent = new Map<string, ClassShares>();
+      for (const { route, classes } of splitRoutes(router, source)) {
+        if (!this.totals.has(route.target)) continue;
+        for (const receivers of [sums, sent]) receivers.set(route.target, added(receivers.get(route.target), classes));
       }
-      routed.set(node.id, source.classes.copy());
+      found.push({ router, source: source.classes, sent });
     }
-    for (const [id, classes] of routed) {
-      normalise(classes, this.totals.get(id)!);
-      this.addOverride(id, classes);
-    }
+
+    const scaled = new Map(Array.from(sums, ([id, classes]) => [id, this.scaledTo(id, classes)]));
+    for (const { router, source } of found)
+      if (!scaled.has(router.id)) scaled.set(router.id, this.scaledTo(router.id, source));
+    for (const [id, classes] of scaled) this.addOverride(id, classes);
+
+    return found.map(({ router, source, sent }) => {
+      const parts = Array.from(sent, ([target, own]) => partOf(scaled.get(target)!, own, sums.get(target)!));
+      return { router, source, routed: parts.reduce<ClassShares>(added, new ClassShares()) };
+    });
+  }
+
+  private scaledTo(id: string, classes: ClassShares): ClassShares {
+    const copy = classes.copy();
+    normalise(copy, this.totals.get(id)!);
+    return copy;
   }
 
   /** What goes out of a queue-like thing has the classes of what comes in, as far as nothing else is known of it. */
@@ -106,11 +137,8 @@ class Decomposition {
     for (const reference of to) {
       if (reference === null || reference === undefined) continue;
       const id = this.resolve(reference);
-      const total = this.totals.get(id);
-      if (total === undefined || (contributions.get(id)?.classes.size ?? 0) > 0) continue;
-      const classes = source.classes.copy();
-      normalise(classes, total);
-      this.addOverride(id, classes);
+      if (!this.totals.has(id) || (contributions.get(id)?.classes.size ?? 0) > 0) continue;
+      this.addOverride(id, this.scaledTo(id, source.classes));
     }
   }
 
@@ -185,8 +213,22 @@ class Decomposition {
   }
 }
 
-function sum(a: Float64Array | undefined, b: Float64Array): Float64Array {
-  return a === undefined ? b.slice() : a.map((value, t) => value + b[t]!);
+/** A new map: the sum by class. */
+function added(a: ClassShares | undefined, b: ClassShares): ClassShares {
+  const sum = a === undefined ? new ClassShares() : a.copy();
+  for (const [classId, values] of b) {
+    const before = sum.get(classId);
+    sum.set(classId, before === undefined ? values.slice() : before.map((value, t) => value + values[t]!));
+  }
+  return sum;
+}
+
+/** The part of scaled sums that came from one router. */
+function partOf(scaled: ClassShares, own: ClassShares, sums: ClassShares): ClassShares {
+  return own.map((values, classId) => {
+    const [whole, sum] = [scaled.get(classId)!, sums.get(classId)!];
+    return values.map((value, t) => (value === sum[t]! ? whole[t]! : whole[t]! * (value / sum[t]!)));
+  });
 }
 
 function isSame(a: Contributions, b: Contributions): boolean {
