@@ -25,10 +25,10 @@ export interface ReadBundleOptions {
   /** Files by naming convention, used only without a manifest. Those that do not exist feed nothing. */
   readonly conventions?: readonly BundleFeed[];
   /**
-   * Whether the model has what the manifest names. What it has not is skipped, as FlowTime does, with a warning.
-   * Default: everything is taken as given.
+   * The model's series that a binding names, null when it has none. What it has not is skipped, as FlowTime does, with a
+   * warning; one file that feeds one series in several roles is fed once. Default: everything is taken as given.
    */
-  readonly accepts?: (binding: BindingRequest) => boolean;
+  readonly seriesOf?: (binding: BindingRequest) => string | null;
   /** Bins of the model's grid, for bundles whose manifest has none. Default: as many as the CSVs fill. */
   readonly bins?: number;
 }
@@ -109,12 +109,8 @@ export async function planBundle(
   const warnings: string[] = [];
   const listed =
     manifest === null ? await conventionalSeries(folder, options.conventions ?? []) : manifest.files.map(planFile);
-  const series = listed.filter(({ binding, file }) => {
-    if (options.accepts === undefined || options.accepts(binding)) return true;
-    warnings.push(`${describeBinding(binding)} is listed with ${file}, but the model has no such role: it is not fed.`);
-    return false;
-  });
-  const taken = new Set(series.map((planned) => bindingKey(planned.binding)));
+  const series = options.seriesOf === undefined ? listed : fedOnce(listed, options.seriesOf, warnings);
+  const taken = new Set(listed.map((planned) => bindingKey(planned.binding)));
   for (const { binding, path } of options.references ?? []) {
     if (taken.has(bindingKey(binding))) continue;
     const file = await folder.locateReference(path);
@@ -169,6 +165,26 @@ async function conventionalSeries(folder: BundleFolder, conventions: readonly Bu
     if ((await folder.stat(path)) !== null) series.push({ binding, file: path, sha256: null, isBoundByModel: false });
   }
   return series;
+}
+
+function fedOnce(
+  listed: readonly PlannedSeries[],
+  seriesOf: (binding: BindingRequest) => string | null,
+  warnings: string[],
+): PlannedSeries[] {
+  const fed = new Set<string>();
+  return listed.filter(({ binding, file }) => {
+    const seriesId = seriesOf(binding);
+    if (seriesId === null) {
+      warnings.push(`${describeBinding(binding)} is listed with ${file}, but not in the model: it is not fed.`);
+      return false;
+    }
+    const classId = typeof binding === "string" ? null : (binding.classId ?? null);
+    const key = JSON.stringify([seriesId, classId, file]);
+    if (fed.has(key)) return false;
+    fed.add(key);
+    return true;
+  });
 }
 
 function planFile(file: ManifestFile): PlannedSeries {

@@ -46,15 +46,20 @@ export function conventionalFeeds(model: Model): readonly Feed[] {
 }
 
 /**
- * Whether the model has what a binding names. Frames may name more than that, which is theirs to be refused for, one by
- * one; a run must not fail to start because of them.
+ * The series that a binding names: by its id, or by the reference of a role. Null when the model has neither. Frames and
+ * manifests may name more than the model has, which is theirs to be refused for; a run must not fail to start for it.
  * @param model the compiled model
  */
-export function hasBinding(model: Model, binding: BindingSpec): boolean {
-  if (typeof binding === "string") return model.nodes.some((node) => node.id === seriesNodeId(binding));
+export function seriesOfBinding(model: Model, binding: BindingSpec): string | null {
+  if (typeof binding === "string") {
+    const id = seriesNodeId(binding);
+    return model.nodes.some((node) => node.id === id) ? id : null;
+  }
   const wanted = binding.nodeId.trim().toLowerCase();
   const role = roleOfMetric(binding.metric);
-  return references(model).some((known) => known.nodeId.toLowerCase() === wanted && known.role === role);
+  const found = references(model).find((known) => known.nodeId.toLowerCase() === wanted && known.role === role);
+  if (found === undefined) return null;
+  return isFileReference(found.reference) ? found.reference : seriesNodeId(found.reference);
 }
 
 function references(model: Model) {

@@ -223,12 +223,12 @@ async function openBundle(
   model: ModelInUse,
   context: CommandContext,
 ): Promise<Source | null> {
-  const { conventionalFeeds, fileFeeds, hasBinding } = await import("../../model/feeds.ts");
+  const { conventionalFeeds, fileFeeds, seriesOfBinding } = await import("../../model/feeds.ts");
   const { grid } = model.source;
   const feeds: ReadBundleOptions = {
     references: fileFeeds(model.source),
     conventions: conventionalFeeds(model.compiled),
-    accepts: (binding) => hasBinding(model.compiled, binding),
+    seriesOf: (binding) => seriesOfBinding(model.compiled, binding),
     bins: grid.bins,
   };
   if (kind === "bundle") {
@@ -258,9 +258,9 @@ async function frameSource(
   const label = ({ line }: FrameLine) => `line ${line}`;
   const asked = (options.bind ?? []).map(bindingOf);
   if (model === null) return { bindings: asked, warnings: [], lines, label };
-  const { hasBinding } = await import("../../model/feeds.ts");
+  const { seriesOfBinding } = await import("../../model/feeds.ts");
   // A frame that names what the model does not have is refused by itself; it must not keep the run from starting.
-  const known = named.filter((binding) => hasBinding(model.compiled, binding));
+  const known = named.filter((binding) => seriesOfBinding(model.compiled, binding) !== null);
   return { bindings: [...asked, ...known], warnings: [], lines, label };
 }
 
