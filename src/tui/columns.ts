@@ -33,7 +33,7 @@ const TREND_COLUMNS = 80;
 const MARGIN = 2;
 const TREND_GAP = 2;
 const FLAGS_WIDTH = 4;
-const TREND_MIN = { narrow: 16, wide: 32 } as const;
+const TREND_MIN = { narrow: 12, wide: 24 } as const;
 /** A trend longer than this compares times a reader no longer relates. */
 const TREND_MAX = 120;
 const NODE_MIN = 12;
