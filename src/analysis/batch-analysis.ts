@@ -1,8 +1,9 @@
 import type { SeriesRole } from "../model/model.ts";
-import type { Plan } from "../model/plan.ts";
+import { type FlowFinding, FlowWarnings, NO_FLOWS, type WindowFlows } from "./batch-flow-warnings.ts";
 import { MESSAGES, NEGATIVE_CHECKS } from "./messages.ts";
 import {
   ABSENT,
+  type AnalysedModel,
   analysedCapacity,
   edgeLabel,
   edgeType,
@@ -22,28 +23,40 @@ export type ColumnValues = (column: number) => Float64Array;
 /**
  * The run analysis (engine.md §9.2) of the first `bins` bins at once, written down as the specification says it. What
  * batch runs use, and what the incremental analyser is judged by.
+ * @param flows edges, classes and routers of the same bins. Default none: nothing is said about them.
  * @returns the warnings of run.json, in its order
  */
-export function analyseWindow(plan: Plan, columns: ColumnValues, bins: number): readonly Warning[] {
-  return new RunAnalysis(plan, columns, bins).analyse();
+export function analyseWindow(
+  plan: AnalysedModel,
+  columns: ColumnValues,
+  bins: number,
+  flows: WindowFlows = NO_FLOWS,
+): readonly Warning[] {
+  return new RunAnalysis(plan, columns, bins, flows).analyse();
 }
 
 type Extras = Partial<Pick<Warning, "bins" | "value" | "edgeIds">>;
 type Series = Float64Array | null;
 
 class RunAnalysis {
-  private readonly plan: Plan;
+  private readonly plan: AnalysedModel;
   private readonly columns: ColumnValues;
   private readonly bins: number;
   private readonly views: readonly NodeView[];
   private readonly heads = new WarningHeads();
+  private readonly flows: FlowWarnings;
   private readonly found: Warning[] = [];
 
-  constructor(plan: Plan, columns: ColumnValues, bins: number) {
+  constructor(plan: AnalysedModel, columns: ColumnValues, bins: number, flows: WindowFlows) {
     this.plan = plan;
     this.columns = columns;
     this.bins = bins;
     this.views = viewTopology(plan);
+    const series = (id: string): Series => {
+      const column = exactColumn(plan, id);
+      return column === ABSENT ? null : columns(column);
+    };
+    this.flows = new FlowWarnings(flows, series, bins);
   }
 
   analyse(): readonly Warning[] {
@@ -56,6 +69,7 @@ class RunAnalysis {
       this.report("edge_behavior_violation_lag", source, message, "warning", { edgeIds: [label] }, label);
     }
     for (const view of this.views) this.node(view);
+    this.reportFlows(this.flows.classes(this.plan.model, this.views));
     return this.found;
   }
 
@@ -64,6 +78,7 @@ class RunAnalysis {
     this.signs(view);
     this.volumes(view);
     this.queueBalance(view);
+    this.reportFlows(this.flows.edges(view));
     this.capacity(view);
     this.dependency(view);
     this.queueAndDispatch(view);
@@ -308,9 +323,13 @@ class RunAnalysis {
     return Array.from({ length: this.bins }, (_, t) => t).filter(isHit);
   }
 
+  private reportFlows(findings: readonly FlowFinding[]): void {
+    for (const { code, nodeId, message, ...extras } of findings) this.report(code, nodeId, message, "warning", extras);
+  }
+
   private report(
     code: string,
-    nodeId: string,
+    nodeId: string | null,
     message: string,
     severity: Severity = "warning",
     extras: Extras = {},

@@ -1,3 +1,4 @@
+import { fold } from "../lib/fold.ts";
 import type { SeriesRole } from "../model/model.ts";
 
 /** FlowTime's sentences, letter for letter (engine.md §9, artifacts.md Appendix D; the queries' own in §9.3). */
@@ -37,6 +38,27 @@ export const MESSAGES = {
     `Edge '${edge}' applies a lag of ${lag} bin(s). Model transit as an explicit node instead of edge behavior.`,
   constraint_missing: (constraint: string, role: string) =>
     `Constraint '${constraint}' ${role} series was not available.`,
+  edge_flow_mismatch: (side: EdgeSide, edges: readonly string[]) =>
+    side === "outgoing"
+      ? `Served does not match sum of outgoing edge flows. ${edgeList(edges)}`
+      : `Arrivals do not match sum of incoming edge flows. ${edgeList(edges)}`,
+  edge_class_mismatch: (side: EdgeSide, classes: readonly string[], edges: readonly string[]) =>
+    `${
+      side === "outgoing"
+        ? "Per-class served does not match outgoing edge flows."
+        : "Per-class arrivals do not match incoming edge flows."
+    } Classes: ${classes.join(", ")}. ${edgeList(edges)}`,
+  router_missing_class_route: (router: string, classes: readonly string[]) =>
+    `Router '${router}' is missing routes for classes: ${classes.join(", ")}.`,
+  router_class_leakage: (router: string, leaks: readonly { readonly classId: string; readonly worst: number }[]) =>
+    `Router '${router}' routed class totals that differ from source: ` +
+    `${leaks.map(({ classId, worst }) => `${classId} (max diff ${decimals(worst, 3)})`).join(", ")}.`,
+  class_series_missing: (nodeId: string, role: string, series: string, classes: readonly string[]) =>
+    `Class coverage missing for serviceWithBuffer node '${nodeId}' ${role} '${series}'. ` +
+    `Inflow classes: ${classes.join(", ")}.`,
+  class_series_partial: (nodeId: string, role: string, series: string, classes: readonly string[]) =>
+    `Class coverage partial for serviceWithBuffer node '${nodeId}' ${role} '${series}'. ` +
+    `Missing classes: ${classes.join(", ")}.`,
   missing_capacity_series: "Capacity series was not available; utilization cannot be computed.",
   missing_exhausted_failures_series: "maxAttempts was configured but exhaustedFailures series was not produced.",
   missing_retry_budget_series: "maxAttempts was configured but retryBudgetRemaining series was not produced.",
@@ -75,21 +97,37 @@ export const MESSAGES = {
     `(attempts=${sixDecimals(attempts)}, served=${sixDecimals(served)}, failures=${sixDecimals(failures)}).`,
 } as const;
 
+export type EdgeSide = "outgoing" | "incoming";
+
+/** Edge labels that a message names before it only counts. */
+const MAX_NAMED_EDGES = 3;
+
+function edgeList(labels: readonly string[]): string {
+  const distinct = [...new Map(labels.toReversed().map((label) => [fold(label), label])).values()].toReversed();
+  const more = distinct.length > MAX_NAMED_EDGES ? ` (+${distinct.length - MAX_NAMED_EDGES} more)` : "";
+  return `Edges: ${distinct.slice(0, MAX_NAMED_EDGES).join(", ")}${more}.`;
+}
+
 /** Digits that FlowTime's runtime keeps of a double before it applies a decimal pattern. */
 const PATTERN_DIGITS = 15;
 
 /** A finite number in the pattern `0.######`: at most six decimals, halves away from zero, no exponent. */
 export function sixDecimals(value: number): string {
+  return decimals(value, 6);
+}
+
+/** A finite number with at most `places` decimals, halves away from zero, no exponent. */
+function decimals(value: number, places: number): string {
   const [digits = "0", exponentText = "0"] = Math.abs(value)
     .toExponential(PATTERN_DIGITS - 1)
     .split("e");
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const scaled = BigInt(digits.replace(".", ""));
-  const shift = Number(exponentText) - (PATTERN_DIGITS - 1) + 6;
-  const millionths = shift >= 0 ? scaled * 10n ** BigInt(shift) : roundedQuotient(scaled, 10n ** BigInt(-shift));
-  const whole = millionths / 1_000_000n;
-  const fraction = (millionths % 1_000_000n).toString().padStart(6, "0").replace(/0+$/, "");
-  return `${sign}${whole}${fraction === "" ? "" : `.${fraction}`}`;
+  const shift = Number(exponentText) - (PATTERN_DIGITS - 1) + places;
+  const parts = shift >= 0 ? scaled * 10n ** BigInt(shift) : roundedQuotient(scaled, 10n ** BigInt(-shift));
+  const unit = 10n ** BigInt(places);
+  const fraction = (parts % unit).toString().padStart(places, "0").replace(/0+$/, "");
+  return `${sign}${parts / unit}${fraction === "" ? "" : `.${fraction}`}`;
 }
 
 function roundedQuotient(dividend: bigint, divisor: bigint): bigint {

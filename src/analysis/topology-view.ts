@@ -26,8 +26,11 @@ export interface NodeView {
   readonly outgoing: readonly Edge[];
 }
 
+/** What the run analysis needs of a plan. */
+export type AnalysedModel = Pick<Plan, "model" | "columns" | "columnOf" | "generated">;
+
 /** Nodes of the topology in declaration order; empty when the model has none. */
-export function viewTopology(plan: Plan): readonly NodeView[] {
+export function viewTopology(plan: AnalysedModel): readonly NodeView[] {
   const { model } = plan;
   const topology = model.topology;
   if (topology === null) return [];
@@ -60,7 +63,7 @@ export function viewTopology(plan: Plan): readonly NodeView[] {
 }
 
 /** Column of the series whose id is the reference's raw text; `ABSENT` for `file:` and for whatever nothing evaluates. */
-export function exactColumn(plan: Plan, reference: string | null | undefined): number {
+export function exactColumn(plan: AnalysedModel, reference: string | null | undefined): number {
   const text = reference?.trim() ?? "";
   if (text === "" || isFileReference(text)) return ABSENT;
   const column = plan.columnOf.get(text);

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { edgeSeries } from "../../src/engine/batch-edges.ts";
+import { analyseWindow } from "../../src/analysis/batch-analysis.ts";
+import { routerClasses } from "../../src/engine/batch-classes.ts";
+import { type EdgeValues, edgeSeries } from "../../src/engine/batch-edges.ts";
 import { type BatchRun, runDirect, runSimulation } from "../../src/engine/batch-run.ts";
 import type { Model } from "../../src/model/model.ts";
 import { parseModel } from "../../src/model/parse.ts";
-import { assembleRun, type EdgeSeries } from "../../src/snapshot/assemble.ts";
+import { assembleRun } from "../../src/snapshot/assemble.ts";
 import { goldenRun, modelThatRan } from "./runner.ts";
 
 export type BatchKind = "direct" | "prefix" | "simulation";
@@ -35,12 +37,13 @@ export function loadCase(root: string, kind: BatchKind, name: string): BatchCase
 }
 
 /** Files by path, as the case's run folder holds them. */
-export function filesOf({ kind, model, modelText, run, golden }: BatchCase): ReadonlyMap<string, Buffer> {
-  const edges: readonly EdgeSeries[] = kind === "simulation" ? edgeSeries(run.batch, run.totals, run.classes) : [];
+export function filesOf({ kind, model, modelText, run }: BatchCase): ReadonlyMap<string, Buffer> {
+  const bins = model.grid.bins;
+  const edges: readonly EdgeValues[] = kind === "simulation" ? edgeSeries(run.batch, run.totals, run.classes) : [];
   const folder = assembleRun({
     modelText,
     model,
-    bins: model.grid.bins,
+    bins,
     series: Array.from(run.totals, ([id, values]) => ({ id, values })),
     classSeries: new Map(
       Array.from(run.classes, ([id, classes]) => [
@@ -49,7 +52,7 @@ export function filesOf({ kind, model, modelText, run, golden }: BatchCase): Rea
       ]),
     ),
     edgeSeries: edges,
-    warnings: JSON.parse(readText(path.join(golden, "run.json"))).warnings,
+    warnings: warningsOf(run, bins, edges).map(({ key: _, ...warning }) => warning),
     requestedSeed: null,
     provenance: null,
     inputHash: null,
@@ -58,6 +61,30 @@ export function filesOf({ kind, model, modelText, run, golden }: BatchCase): Rea
     hasTelemetryManifest: kind === "simulation",
   });
   return new Map(folder.files.map((file) => [file.path, Buffer.from(file.bytes)]));
+}
+
+function warningsOf({ batch, totals, classes, generated }: BatchRun, bins: number, edges: readonly EdgeValues[]) {
+  const ids = [...totals.keys()];
+  const plan = {
+    model: batch.model,
+    columns: ids.map((id) => ({ id, origin: "node" as const })),
+    columnOf: new Map(ids.map((id, column) => [id, column])),
+    generated,
+  };
+  const routers = routerClasses(batch, totals);
+  return analyseWindow(plan, (column) => totals.get(ids[column]!)!, bins, { edges, classes, routers });
+}
+
+/** The first difference of the warnings in run.json, or null. */
+export function warningDifferenceOf(golden: string, files: ReadonlyMap<string, Buffer>): string | null {
+  const read = (text: string): readonly unknown[] => JSON.parse(text.replace(/^\uFEFF/, "")).warnings;
+  const expected = read(readText(path.join(golden, "run.json")));
+  const actual = read(files.get("run.json")!.toString("utf8"));
+  for (let index = 0; index < Math.max(expected.length, actual.length); index++) {
+    const [wanted, got] = [expected[index], actual[index]].map((warning) => JSON.stringify(warning ?? null));
+    if (wanted !== got) return `run.json warnings[${index}]: FlowTime ${wanted}, ours ${got}`;
+  }
+  return null;
 }
 
 /** The first difference of the series and their index, or null. */
