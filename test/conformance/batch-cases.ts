@@ -25,14 +25,20 @@ export function caseNames(root: string, kind: BatchKind): readonly string[] {
   return readdirSync(path.join(root, "golden", kind)).sort();
 }
 
-export function loadCase(root: string, kind: BatchKind, name: string): BatchCase {
+/** @param adapt what to evaluate in place of the parsed model. Default that model. */
+export function loadCase(
+  root: string,
+  kind: BatchKind,
+  name: string,
+  adapt: (model: Model) => Model = (model) => model,
+): BatchCase {
   const folder = path.join(root, "golden", kind, name);
   const golden = goldenRun(folder);
   const modelText = modelThatRan(readFileSync(path.join(folder, "model.yaml"), "utf8"), golden);
   const { model, diagnostics } = parseModel(modelText, { profile: kind === "simulation" ? "live" : "direct" });
   if (model === null) throw new Error(diagnostics.map(({ message }) => message).join("; "));
   const { bins } = model.grid;
-  const run = kind === "simulation" ? runSimulation(model, bins) : runDirect(model, bins);
+  const run = kind === "simulation" ? runSimulation(adapt(model), bins) : runDirect(adapt(model), bins);
   return { kind, name, golden, model, modelText, run };
 }
 
