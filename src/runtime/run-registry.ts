@@ -34,9 +34,15 @@ export class RunRegistry {
     readonly onProblem: (runId: string, error: unknown) => void;
   };
   private readonly loops = new Map<RunId, RunLoop>();
+  private closing = false;
 
   constructor(parts: RunRegistry["parts"]) {
     this.parts = parts;
+  }
+
+  /** Nothing new is taken any more. */
+  get isClosing(): boolean {
+    return this.closing;
   }
 
   get(runId: string): RunLoop | null {
@@ -100,10 +106,10 @@ export class RunRegistry {
     }
   }
 
-  /** Lets every run come to rest and gives the logs free. */
+  /** Lets every run come to rest and gives the logs free. The runs can still be looked at. */
   async close(): Promise<void> {
+    this.closing = true;
     await Promise.all(this.all().map((loop) => loop.close()));
-    this.loops.clear();
   }
 
   private loopFor(run: LiveRun, log: ReturnType<LogStore["open"]>): RunLoop {

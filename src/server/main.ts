@@ -6,7 +6,7 @@ import { systemClock } from "../lib/clock.ts";
 import { FlowError } from "../lib/errors.ts";
 import type { EngineFile } from "../protocol/run.ts";
 import { buildApp } from "./app.ts";
-import { composeEngine } from "./compose.ts";
+import { composeEngine, LIVE_FOLDER } from "./compose.ts";
 
 /** FlowTime's own port, so that its clients find the engine. */
 export const DEFAULT_PORT = 8081;
@@ -47,7 +47,7 @@ export async function startEngine(options: StartOptions): Promise<RunningEngine>
     );
   }
   const root = path.resolve(dataDir);
-  await makeWritable(root);
+  for (const folder of [root, path.join(root, LIVE_FOLDER)]) await makeWritable(folder);
   const engineFile = path.join(root, ENGINE_FILE);
   await refuseSecondEngine(engineFile, root);
 
@@ -64,30 +64,35 @@ export async function startEngine(options: StartOptions): Promise<RunningEngine>
     await app.close();
     throw listenError(error, host, port);
   }
-  parts.registry.recoverAll();
-  const address = app.server.address() as AddressInfo;
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
-  await writeAtomically(engineFile, { url, pid: process.pid, startedUtc: new Date().toISOString() });
-  let stopping: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     await rm(engineFile, { force: true });
     await parts.registry.close();
     await app.close();
   };
+  const address = app.server.address() as AddressInfo;
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+  try {
+    parts.registry.recoverAll();
+    await writeAtomically(engineFile, { url, pid: process.pid, startedUtc: new Date().toISOString() });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  let stopping: Promise<void> | null = null;
   return { url, stop: () => (stopping ??= stop()) };
 }
 
-async function makeWritable(root: string): Promise<void> {
+async function makeWritable(folder: string): Promise<void> {
   try {
-    await mkdir(root, { recursive: true });
-    await access(root, constants.W_OK);
-    const probe = path.join(root, `.probe-${randomUUID()}`);
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+    const probe = path.join(folder, `.probe-${randomUUID()}`);
     await writeFile(probe, "");
     await rm(probe);
   } catch (error) {
     throw new EngineStartError(
       "data_dir_not_writable",
-      `Cannot write to the data folder ${root} (${(error as NodeJS.ErrnoException).code}). Choose another with --data or FLOWTIME_DATA_DIR.`,
+      `Cannot write to the data folder ${folder} (${(error as NodeJS.ErrnoException).code}). Choose another with --data or FLOWTIME_DATA_DIR.`,
       { cause: error },
     );
   }

@@ -16,6 +16,17 @@ export interface EngineParts {
   readonly onProblem: (where: string, error: unknown) => void;
 }
 
+/** For whatever changes a run. @throws FlowError `run_not_found`, `not_ready` while the engine stops */
+export function findOpenRun(parts: EngineParts, runId: string): RunLoop {
+  refuseWhileClosing(parts);
+  return findRun(parts, runId);
+}
+
+/** @throws FlowError `not_ready` */
+export function refuseWhileClosing({ registry }: EngineParts): void {
+  if (registry.isClosing) throw new FlowError("not_ready", "The engine is stopping; try again when it is back.");
+}
+
 /** @throws FlowError `run_not_found` */
 export function findRun(parts: EngineParts, runId: string): RunLoop {
   const loop = parts.registry.get(runId);

@@ -1,5 +1,6 @@
 import type { FastifyError } from "fastify";
-import { FlowError } from "../lib/errors.ts";
+import { DEFAULT_BATCH_BYTES } from "../ingest/gateway.ts";
+import { type Facts, FlowError } from "../lib/errors.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { PROBLEMS, type Problem, type ProblemCode, type ProblemDiagnostic } from "../protocol/problem.ts";
 import { BatchRefused } from "../runtime/run-loop.ts";
@@ -17,9 +18,6 @@ const PROBLEM_OF_CODE: Readonly<Record<string, ProblemCode>> = {
   run_failed: "storage_failed",
   FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
-  FST_ERR_CTP_EMPTY_JSON_BODY: "bad_request",
-  FST_ERR_CTP_INVALID_JSON_BODY: "bad_request",
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: "bad_request",
 };
 
 export interface ProblemAnswer {
@@ -32,12 +30,11 @@ export interface ProblemAnswer {
 export function problemOf(error: unknown): ProblemAnswer {
   const code = problemCode(error);
   const status = PROBLEMS[code];
-  const message =
-    code === "internal" || !(error instanceof Error) ? "The engine failed to answer; see its log." : error.message;
+  const facts = factsOf(error);
   const body: Problem = {
-    error: message,
+    error: messageOf(error, code),
     code,
-    ...(error instanceof FlowError && Object.keys(error.facts).length > 0 ? { facts: error.facts } : {}),
+    ...(Object.keys(facts).length > 0 ? { facts } : {}),
     ...(error instanceof InvalidModel ? { diagnostics: error.diagnostics.map(toWire) } : {}),
     ...(error instanceof BatchRefused ? { facts: { errors: error.errors } } : {}),
   };
@@ -45,9 +42,29 @@ export function problemOf(error: unknown): ProblemAnswer {
 }
 
 function problemCode(error: unknown): ProblemCode {
-  const code = (error as Partial<FastifyError>).code ?? "";
-  if (code in PROBLEMS) return code as ProblemCode;
-  return PROBLEM_OF_CODE[code] ?? "internal";
+  const { code = "", statusCode = 500 } = error as Partial<FastifyError>;
+  if (Object.hasOwn(PROBLEMS, code)) return code as ProblemCode;
+  // Whatever else the framework refuses is a request that is not one: broken JSON, a broken address, a wrong length.
+  return PROBLEM_OF_CODE[code] ?? (statusCode >= 400 && statusCode < 500 ? "bad_request" : "internal");
+}
+
+function messageOf(error: unknown, code: ProblemCode): string {
+  if (code === "internal" || !(error instanceof Error)) return "The engine failed to answer; see its log.";
+  if (isTooLarge(error)) return `The body is larger than ${DEFAULT_BATCH_BYTES} bytes; send it in parts.`;
+  if ((error as Partial<FastifyError>).code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
+    return "That Content-Type is not taken here: send application/json, or application/x-ndjson to a run's frames.";
+  }
+  return error.message;
+}
+
+function factsOf(error: unknown): Facts {
+  if (isTooLarge(error)) return { limitBytes: DEFAULT_BATCH_BYTES };
+  return error instanceof FlowError ? error.facts : {};
+}
+
+/** Larger than the framework reads. What it does read is measured by the gateway, after decompression too. */
+function isTooLarge(error: unknown): boolean {
+  return (error as Partial<FastifyError>).code === "FST_ERR_CTP_BODY_TOO_LARGE";
 }
 
 function toWire(finding: Diagnostic): ProblemDiagnostic {

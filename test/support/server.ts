@@ -35,3 +35,34 @@ export async function completed(client: EngineClient, runId: string): Promise<Ru
     if (run.state === "completed" && run.snapshot?.sealedBin === run.sealedBin) return run;
   }
 }
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+/** One call as any HTTP client makes it: nothing is tried again, nothing is interpreted. */
+export async function call(url: string, init: RequestInit = {}): Promise<RawAnswer> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+}
+
+export function postJson(url: string, body: unknown): Promise<RawAnswer> {
+  return call(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+export function postFrames(
+  url: string,
+  runId: string,
+  lines: readonly (object | string)[],
+  options: { readonly query?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<RawAnswer> {
+  const body = lines.map((line) => `${typeof line === "string" ? line : JSON.stringify(line)}\n`).join("");
+  return call(`${url}/v1/runs/${runId}/frames${options.query ?? ""}`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson", ...options.headers },
+    body,
+  });
+}

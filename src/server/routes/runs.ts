@@ -4,11 +4,12 @@ import type { BindingRequest, CreateRunRequest, RunDescription, RunListItem } fr
 import type { LiveState } from "../../protocol/run-event.ts";
 import { SCHEMA_VERSION } from "../../protocol/version.ts";
 import type { RunLoop } from "../../runtime/run-loop.ts";
-import { type EngineParts, findRun } from "../parts.ts";
+import { type EngineParts, findOpenRun, findRun, refuseWhileClosing } from "../parts.ts";
 
 /** Create, list and look at runs; write snapshots. */
 export function registerRunRoutes(app: FastifyInstance, parts: EngineParts): void {
   app.post("/v1/runs", (request, reply) => {
+    refuseWhileClosing(parts);
     const loop = parts.registry.create(parseCreateRequest(request.body));
     const { runId } = loop.run.definition;
     return reply.status(201).header("location", `/v1/runs/${runId}`).send(describe(loop));
@@ -44,7 +45,7 @@ export function registerRunRoutes(app: FastifyInstance, parts: EngineParts): voi
   });
 
   app.post<{ Params: { runId: string } }>("/v1/runs/:runId/checkpoints", async (request, reply) => {
-    const loop = findRun(parts, request.params.runId);
+    const loop = findOpenRun(parts, request.params.runId);
     return reply.status(201).send(await loop.checkpoint());
   });
 }

@@ -13,17 +13,23 @@ interface StreamQuery {
 
 /** `GET /v1/runs/{id}/stream`: Server-Sent Events, resumable by `Last-Event-ID` or `?lastEventId=`. */
 export function registerStreamRoute(app: FastifyInstance, parts: EngineParts): void {
-  app.get<{ Params: { runId: string }; Querystring: StreamQuery }>("/v1/runs/:runId/stream", (request, reply) => {
-    const loop = findRun(parts, request.params.runId);
-    const { query } = request;
-    const header = request.headers["last-event-id"];
-    reply.hijack();
-    serveSse(reply.raw, loop.topic, {
-      lastEventId: (Array.isArray(header) ? header[0] : header) ?? query.lastEventId ?? query.last_event_id ?? null,
-      ...(query.from === "now" ? { from: "now" as const } : {}),
-      filter: filterOf(query),
-    });
-  });
+  const path = "/v1/runs/:runId/stream";
+  // A stream has no head of its own to look at, and a hijacked answer would send its body all the same.
+  app.get<{ Params: { runId: string }; Querystring: StreamQuery }>(
+    path,
+    { exposeHeadRoute: false },
+    (request, reply) => {
+      const loop = findRun(parts, request.params.runId);
+      const { query } = request;
+      const header = request.headers["last-event-id"];
+      reply.hijack();
+      serveSse(reply.raw, loop.topic, {
+        lastEventId: (Array.isArray(header) ? header[0] : header) ?? query.lastEventId ?? query.last_event_id ?? null,
+        ...(query.from === "now" ? { from: "now" as const } : {}),
+        filter: filterOf(query),
+      });
+    },
+  );
 }
 
 function filterOf(query: StreamQuery): StreamFilter | null {
