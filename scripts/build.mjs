@@ -1,68 +1,18 @@
 // Builds dist: the command line as a bundle (esbuild), the library as modules with types (tsc).
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { buildCli } from "./build-cli.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(import.meta.url);
-process.chdir(root);
-rmSync("dist", { recursive: true, force: true });
+const dist = path.join(root, "dist");
 
-// Commander is part of every start, so it is bundled; what only one command needs stays where npm put it.
-const { dependencies } = JSON.parse(readFileSync("package.json", "utf8"));
-const external = Object.keys(dependencies)
-  .filter((name) => name !== "commander")
-  .flatMap((name) => [name, `${name}/*`]);
-
-/**
- * Importing a built-in module as ESM reads every one of its exports, and some of those load half of Node: `node:util`
- * alone costs 12 ms of the start, `node:fs` 3. Commander uses a handful of functions; it gets those, unimported. (It
- * would need `child_process` only for sub-commands that are programs of their own, which we have none of.)
- */
-const builtinsOfCommander = {
-  "node:child_process": "export default {};",
-  "node:events": 'export const { EventEmitter } = process.getBuiltinModule("node:events");',
-  "node:fs": 'export default process.getBuiltinModule("node:fs");',
-  "node:path": 'export default process.getBuiltinModule("node:path");',
-  "node:process": "export default process;",
-  "node:util": 'export const { stripVTControlCharacters } = process.getBuiltinModule("node:util");',
-};
-const quickBuiltins = {
-  name: "quick-builtins",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path: name, importer }) => {
-      if (!/[\\/]commander[\\/]/.test(importer)) return null;
-      return name in builtinsOfCommander
-        ? { path: name, namespace: "quick-builtins" }
-        : { errors: [{ text: `commander imports ${name}: add it to scripts/build.mjs` }] };
-    });
-    onLoad({ filter: /.*/, namespace: "quick-builtins" }, ({ path: name }) => ({
-      contents: builtinsOfCommander[name],
-    }));
-  },
-};
-
-await build({
-  entryPoints: ["src/cli/main.ts"],
-  outdir: "dist/cli",
-  bundle: true,
-  splitting: true,
-  format: "esm",
-  platform: "node",
-  target: "node24",
-  jsx: "automatic",
-  external,
-  define: { "process.env.NODE_ENV": '"production"' },
-  chunkNames: "chunks/[name]-[hash]",
-  plugins: [quickBuiltins],
-  logLevel: "warning",
+rmSync(dist, { recursive: true, force: true });
+await buildCli(path.join(dist, "cli"));
+execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "tsconfig.build.json"], {
+  cwd: root,
+  stdio: "inherit",
 });
-
-if (existsSync("src/index.ts")) {
-  execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "tsconfig.build.json"], {
-    stdio: "inherit",
-  });
-}

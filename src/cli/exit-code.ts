@@ -54,6 +54,15 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   unreadable: EXIT.usage,
   grid_mismatch: EXIT.usage,
 
+  semantics_missing: EXIT.no,
+  semantics_field_missing: EXIT.no,
+  semantics_uri_unsupported: EXIT.no,
+  series_unknown: EXIT.no,
+  id_unsafe: EXIT.no,
+  path_collision: EXIT.no,
+  run_folder_exists: EXIT.usage,
+  run_folder_access_denied: EXIT.usage,
+
   engine_unreachable: EXIT.connection,
   engine_timeout: EXIT.connection,
   connection_lost: EXIT.connection,
