@@ -8,6 +8,8 @@ export class TestTerminal implements Disposable {
   readonly #looks = new Set<() => void>();
   /** Everything the command wrote, escapes included. */
   raw = "";
+  /** The part of it that is on the screen. */
+  #seen = "";
   readonly exited: Promise<{ readonly code: number; readonly signal: number }>;
   #isOver = false;
 
@@ -37,6 +39,7 @@ export class TestTerminal implements Disposable {
     this.#pty.onData((text) => {
       this.raw += text;
       this.#screen.write(text, () => {
+        this.#seen += text;
         for (const look of this.#looks) look();
       });
     });
@@ -61,6 +64,11 @@ export class TestTerminal implements Disposable {
     return this.lines.join("\n");
   }
 
+  /** In the middle of a synchronised update: a terminal that knows them shows the frame before. */
+  get #isMidFrame(): boolean {
+    return this.#seen.lastIndexOf("\u001b[?2026h") > this.#seen.lastIndexOf("\u001b[?2026l");
+  }
+
   /** Whether a full-screen program has the terminal. */
   get isAlternate(): boolean {
     return this.#screen.buffer.active.type === "alternate";
@@ -70,7 +78,7 @@ export class TestTerminal implements Disposable {
   until(condition: (text: string) => boolean, what = String(condition)): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        if (condition(this.text)) settle(resolve);
+        if (!this.#isMidFrame && condition(this.text)) settle(resolve);
       };
       const settle = (then: () => void) => {
         clearTimeout(timer);
