@@ -59,11 +59,8 @@ class EdgeMaterialisation {
 
   run(): readonly EdgeValues[] {
     this.routerFlows();
-    const candidates = this.edges.filter(isThroughputCandidate);
-    this.sharedFlows(
-      candidates.filter((edge) => !this.throughput.has(edge)),
-      (edge, flow) => this.throughput.set(edge, flow),
-    );
+    const routed = new Set(this.throughput.keys());
+    this.sharedFlows(this.edges.filter((edge) => isThroughputCandidate(edge) && !routed.has(edge)));
     this.effortFlows();
     this.attempts();
     this.failures();
@@ -99,27 +96,29 @@ class EdgeMaterialisation {
     );
   }
 
+  /** Effort edges share what a node serves a second time, among themselves. An edge id has one flow only. */
+  private effortFlows(): void {
+    const taken = new Set(Array.from(this.throughput.keys(), ({ id }) => fold(id)));
+    this.sharedFlows(
+      this.edges.filter(({ kind }) => kind === "effort"),
+      ({ id }) => !taken.has(fold(id)),
+    );
+  }
+
   /** Shares what a node serves among its edges by weight. */
-  private sharedFlows(edges: readonly EdgeView[], onFlow: (edge: EdgeView, flow: Float64Array) => void): void {
+  private sharedFlows(edges: readonly EdgeView[], isEmitted: (edge: EdgeView) => boolean = () => true): void {
     for (const group of grouped(edges, ({ source }) => source)) {
       const served = this.role(group[0]!.source, "served");
       if (served === null) continue;
       const weights = group.map(({ edge }) => (edge.weight !== null && edge.weight > 0 ? edge.weight : 1));
       const sum = weights.reduce((a, b) => a + b, 0);
       group.forEach((edge, index) => {
+        if (!isEmitted(edge)) return;
         const flow = scaled(served, weights[index]! / sum);
-        onFlow(edge, flow.total);
+        if (edge.kind === "throughput") this.throughput.set(edge, flow.total);
         this.emit(edge, "flowVolume", flow);
       });
     }
-  }
-
-  private effortFlows(): void {
-    const taken = new Set(Array.from(this.throughput.keys(), ({ id }) => fold(id)));
-    this.sharedFlows(
-      this.edges.filter((edge) => edge.kind === "effort" && !taken.has(fold(edge.id))),
-      () => {},
-    );
   }
 
   private attempts(): void {

@@ -1,5 +1,6 @@
 /**
- * Models in short form, for tests: `a=[1,2,3]`, `x: a + 1`, `q=buf(in,out,loss)`, `p=pmf{10:.5,20:.5}`. Hour bins.
+ * Models in short form, for tests: `a=[1,2,3]`, `x: a + 1`, `q=buf(in,out,loss)`,
+ * `p=pmf{10:.5,20:.5}`, `r=route(in; a*3; b@Gold+Std)`. Hour bins.
  */
 export interface ShortModel {
   readonly nodes: readonly string[];
@@ -10,6 +11,8 @@ export interface ShortModel {
   readonly topology?: string;
   /** Dispatch schedules of buffers: id → `period,phase[,capacity]`. */
   readonly schedules?: Readonly<Record<string, string>>;
+  /** Classes of source nodes, as `node: class`, in order. */
+  readonly arrivals?: readonly string[];
 }
 
 export function modelText(model: ShortModel): string {
@@ -30,6 +33,7 @@ export function modelText(model: ShortModel): string {
     if (schedule !== undefined)
       lines.push("    dispatchSchedule:", ...scheduleLines(schedule).map((line) => `      ${line}`));
   }
+  if (model.arrivals !== undefined) lines.push("traffic:", "  arrivals:", ...model.arrivals.flatMap(arrivalLines));
   if (model.topology !== undefined) lines.push("topology:", model.topology.replace(/\n+$/, ""));
   return `${lines.join("\n")}\n`;
 }
@@ -37,6 +41,17 @@ export function modelText(model: ShortModel): string {
 function scheduleLines(schedule: string): string[] {
   const [period, phase, capacity] = schedule.split(",").map((part) => part.trim());
   return [`periodBins: ${period}`, `phaseOffset: ${phase}`, ...(capacity ? [`capacitySeries: ${capacity}`] : [])];
+}
+
+function arrivalLines(arrival: string): string[] {
+  const [nodeId, classId] = arrival.split(":").map((part) => part.trim());
+  return [`    - nodeId: ${nodeId}`, `      classId: ${classId}`, "      pattern: { kind: constant, ratePerBin: 1 }"];
+}
+
+function routeLines(route: string): string[] {
+  const [, target, weight, classes] = /^(\w+)(?:\*([\d.]+))?(?:@([\w+]+))?$/.exec(route.trim())!;
+  const extras = [weight ? `, weight: ${weight}` : "", classes ? `, classes: [${classes.replaceAll("+", ", ")}]` : ""];
+  return [`  - { target: ${target}${extras.join("")} }`];
 }
 
 interface ShortNode {
@@ -71,6 +86,20 @@ function parseNode(text: string): ShortNode {
         `inflow: ${inflow}`,
         `outflow: ${outflow}`,
         ...(loss ? [`loss: ${loss}`] : []),
+      ],
+    };
+  }
+  const router = /^(\w+)=route\((\w+);(.*)\)$/.exec(text);
+  if (router) {
+    const [, id, queue, routes] = router;
+    return {
+      id: id!,
+      length: 1,
+      lines: () => [
+        "kind: router",
+        `inputs: { queue: ${queue} }`,
+        "routes:",
+        ...routes!.split(";").flatMap(routeLines),
       ],
     };
   }
