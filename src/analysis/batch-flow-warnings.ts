@@ -151,6 +151,7 @@ export class FlowWarnings {
     return findings;
   }
 
+  /** Judged by the finished decomposition; a class counts as there even where all its values are 0. */
   private coverage(
     nodeId: string,
     from: string | null,

@@ -72,6 +72,7 @@ class Decomposition {
     this.bins = totals.values().next().value?.length ?? 0;
   }
 
+  /** The four stages of §7.2.4. Each starts over: nothing of a pass stays but the overrides made from it. */
   run(): Contributions {
     const { nodes, topology } = this.batch.model;
     let contributions = this.evaluate();
@@ -93,7 +94,10 @@ class Decomposition {
     return this.overrideRouters(this.evaluate());
   }
 
-  /** Shares for one target add up, from whichever route or router, and are then scaled to the target's total. */
+  /**
+   * Shares for one target add up, from whichever route or router, and are then scaled to the target's total. A source
+   * without classes still gives the listed classes of a class route, as zeros: their series are written.
+   */
   private overrideRouters(contributions: Contributions): readonly RouterClasses[] {
     const sums = new Map<string, ClassShares>();
     const found: { router: RouterNode; source: ClassShares; sent: Map<string, ClassShares> }[] = [];
@@ -179,6 +183,11 @@ class Decomposition {
     return { contributions, readsAhead };
   }
 
+  /**
+   * Queues, sources and overridden nodes stand with their published total. An expression stands with the total its own
+   * operands give, which differs where one of them is a gated outflow (D8), and its classes are not scaled to anything
+   * but that.
+   */
   private contribution(node: ModelNode, total: Float64Array, read: (id: string) => Contribution): Contribution {
     const override = this.overrides.get(node.id);
     if (override !== undefined) return { total: total.slice(), classes: override.copy() };
