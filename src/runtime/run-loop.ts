@@ -260,13 +260,18 @@ export class RunLoop {
 
   /** Evaluates in turns, so that other work is not kept waiting; one pump at a time. */
   private pump(): Promise<void> {
-    this.pumping ??= this.pumpTurns().finally(() => {
+    if (this.pumping !== null) return this.pumping;
+    let isOver = false;
+    const turns = this.pumpTurns(() => {
+      isOver = true;
       this.pumping = null;
     });
-    return this.pumping;
+    if (!isOver) this.pumping = turns;
+    return turns;
   }
 
-  private async pumpTurns(): Promise<void> {
+  /** @param over called in the very turn that finds nothing left: what is sealed a moment later needs a new pump */
+  private async pumpTurns(over: () => void): Promise<void> {
     const binsPerTurn = Math.max(1, Math.floor(OPERATORS_PER_TURN / Math.max(1, this.run.plan.operators.length)));
     try {
       for (;;) {
@@ -281,6 +286,8 @@ export class RunLoop {
       }
     } catch (error) {
       this.fail(error);
+    } finally {
+      over();
     }
   }
 

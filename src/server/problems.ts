@@ -1,6 +1,7 @@
 import type { FastifyError } from "fastify";
 import { DEFAULT_BATCH_BYTES } from "../ingest/gateway.ts";
 import { type Facts, FlowError } from "../lib/errors.ts";
+import type { LogErrorCode } from "../log/log-error.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { PROBLEMS, type Problem, type ProblemCode, type ProblemDiagnostic } from "../protocol/problem.ts";
 import { BatchRefused } from "../runtime/run-loop.ts";
@@ -9,12 +10,24 @@ import { InvalidModel } from "../runtime/run-registry.ts";
 /** How long a client waits before it tries again what the engine cannot do now. */
 const RETRY_AFTER_SECONDS = 1;
 
+const PROBLEM_OF_LOG_ERROR = {
+  log_exists: "run_exists",
+  log_not_found: "run_not_found",
+  log_locked: "not_ready",
+  log_damaged: "storage_failed",
+  log_wrong_format: "storage_failed",
+  log_full: "not_ready",
+  log_read_only: "storage_failed",
+  log_io: "storage_failed",
+  log_closed: "not_ready",
+  bad_record: "internal",
+  batch_too_large: "body_too_large",
+  no_such_position: "internal",
+} as const satisfies Record<LogErrorCode, ProblemCode>;
+
 /** Codes of inner errors that stand for a problem of the HTTP API. What is not listed is `internal`. */
 const PROBLEM_OF_CODE: Readonly<Record<string, ProblemCode>> = {
-  log_full: "not_ready",
-  log_io: "storage_failed",
-  log_read_only: "storage_failed",
-  log_closed: "not_ready",
+  ...PROBLEM_OF_LOG_ERROR,
   run_failed: "storage_failed",
   FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",

@@ -1,0 +1,128 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { decodeFrames } from "../../src/ingest/decode.ts";
+import type { RunLoop } from "../../src/runtime/run-loop.ts";
+import { type FakeParts, fakeParts } from "../support/engine-parts.ts";
+import { FakeSink } from "../support/fake-sink.ts";
+import { ndjson } from "../support/live-scenario.ts";
+import { modelText } from "../support/model-builder.ts";
+
+/** Law of isolation: a snapshot that fails or never ends holds up neither ingestion nor subscribers. */
+
+const BINS = 40;
+const MODEL = modelText({ nodes: ["a=1s", "double: a * 2"], bins: BINS });
+
+function create(parts: FakeParts, checkpointEvery: number): RunLoop {
+  return parts.registry.create({ mode: "live", model: MODEL, bindings: ["a"], checkpointEvery });
+}
+
+const submit = (loop: RunLoop, bin: number) =>
+  loop.submit(decodeFrames(ndjson([{ type: "telemetry", binIndex: bin, seriesId: "a", value: bin }])));
+
+function watch(loop: RunLoop): FakeSink {
+  const sink = new FakeSink();
+  sink.subscription = loop.topic.subscribe(sink);
+  return sink;
+}
+
+const bins = (sink: FakeSink) =>
+  [
+    ...sink
+      .readAll()
+      .toString()
+      .matchAll(/^event: bin$/gm),
+  ].length;
+
+/** Lets everything run that does not wait for a snapshot. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+}
+
+test("snapshots that never end: every bin is taken, evaluated and sent, and one image is held, not one a bin", async () => {
+  const parts = fakeParts();
+  parts.snapshots.behaviour = "hang";
+  const loop = create(parts, 2);
+  const sink = watch(loop);
+  for (let bin = 0; bin < BINS - 1; bin++)
+    expect(await submit(loop, bin)).toMatchObject({ accepted: 1, sealedBin: bin });
+  await settle();
+  expect(loop.run.evaluatedBin).toBe(BINS - 2);
+  expect(bins(sink)).toBe(BINS - 1);
+  expect(parts.snapshots.images.map((image) => image.bins)).toEqual([2]);
+
+  parts.snapshots.release();
+  await settle();
+  expect(loop.run.checkpoint).toMatchObject({ sealedBin: 1 });
+  expect(parts.snapshots.images.map((image) => image.bins)).toEqual([2, BINS - 1]);
+  parts.snapshots.release();
+  await settle();
+  expect(loop.run.checkpoint).toMatchObject({ sealedBin: BINS - 2 });
+  expect(parts.snapshots.images).toHaveLength(2);
+});
+
+test("a checkpoint that is asked for and never ends holds up nobody else", async () => {
+  const parts = fakeParts();
+  const loop = create(parts, 1000);
+  await submit(loop, 0);
+  parts.snapshots.behaviour = "hang";
+  let isAnswered = false;
+  const asking = loop.checkpoint().then((answer) => {
+    isAnswered = true;
+    return answer;
+  });
+  await settle();
+  for (let bin = 1; bin < 10; bin++) expect(await submit(loop, bin)).toMatchObject({ accepted: 1 });
+  await settle();
+  expect([isAnswered, loop.run.evaluatedBin]).toEqual([false, 9]);
+  parts.snapshots.release();
+  expect(await asking).toMatchObject({ sealedBin: 0, seq: 11 });
+});
+
+test("an image is of its moment, whatever comes while it is written", async () => {
+  const parts = fakeParts();
+  parts.snapshots.behaviour = "hang";
+  const loop = create(parts, 2);
+  for (let bin = 0; bin < 6; bin++) await submit(loop, bin);
+  const [image] = parts.snapshots.images;
+  expect([...image!.series.find(({ id }) => id === "double")!.values]).toEqual([0, 2]);
+  expect(image).toMatchObject({ bins: 2, hash: loop.run.hash(1), seq: 2 });
+});
+
+test("snapshots that fail are told, every time, and the run goes on to its end", async () => {
+  const parts = fakeParts();
+  parts.snapshots.behaviour = "fail";
+  const loop = create(parts, 10);
+  const sink = watch(loop);
+  for (let bin = 0; bin < BINS; bin++) {
+    expect(await submit(loop, bin)).toMatchObject({ accepted: 1 });
+    await settle();
+  }
+  expect(loop.state).toBe("completed");
+  expect(loop.failure).toBeNull();
+  expect(sink.readAll().toString()).toMatch(/event: bye\ndata: \{"code":"completed"\}\n\n$/);
+  const { runId } = loop.run.definition;
+  expect(parts.problems.length).toBeGreaterThanOrEqual(4);
+  expect(new Set(parts.problems)).toEqual(new Set([`${runId}: the disk of the snapshots is gone`]));
+  await expect(loop.checkpoint()).rejects.toThrow("the disk of the snapshots is gone");
+
+  parts.snapshots.behaviour = "write";
+  expect(await loop.checkpoint()).toMatchObject({ sealedBin: BINS - 1, seq: BINS + 1 });
+});
+
+test("a run without its last snapshot gets it after a restart", async () => {
+  const before = fakeParts();
+  before.snapshots.behaviour = "fail";
+  const { runId } = create(before, 10).run.definition;
+  const loop = before.registry.get(runId)!;
+  for (let bin = 0; bin < BINS; bin++) await submit(loop, bin);
+  await settle();
+  await before.registry.close();
+  const after = fakeParts({ logs: before.logs });
+  after.registry.recoverAll();
+  await settle();
+  const again = after.registry.get(runId)!;
+  expect(again.state).toBe("completed");
+  expect(again.run.checkpoint).toMatchObject({ sealedBin: BINS - 1 });
+  expect(after.snapshots.images.map((image) => image.bins)).toEqual([BINS]);
+  expect(after.problems).toEqual([]);
+});

@@ -1,0 +1,119 @@
+import { Hub } from "../../src/hub/hub.ts";
+import { Gateway } from "../../src/ingest/gateway.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { LogError, type LogErrorCode } from "../../src/log/log-error.ts";
+import { MemoryLogStore } from "../../src/log/memory-log.ts";
+import type { ChainMark, LogChunk, LogPosition, LogStore, TelemetryLog } from "../../src/log/telemetry-log.ts";
+import type { RunId } from "../../src/protocol/ids.ts";
+import type { SnapshotReference } from "../../src/protocol/run.ts";
+import type { RunImage } from "../../src/runtime/live-run.ts";
+import type { SnapshotSink } from "../../src/runtime/run-loop.ts";
+import { RunRegistry } from "../../src/runtime/run-registry.ts";
+import type { EngineParts } from "../../src/server/parts.ts";
+import { FakeClock } from "./fake-clock.ts";
+
+/** A log store in memory that refuses or lies when told to. */
+export class FaultyLogStore implements LogStore {
+  readonly #inner = new MemoryLogStore();
+  /** Answer to the next appends, until set to null again. */
+  refusal: LogErrorCode | null = null;
+  /** What readers get in place of what was written. */
+  tamper: (chunk: LogChunk) => LogChunk = (chunk) => chunk;
+  appends = 0;
+
+  create(runId: RunId, meta: string): TelemetryLog {
+    return this.#wrap(this.#inner.create(runId, meta));
+  }
+
+  open(runId: RunId): TelemetryLog {
+    return this.#wrap(this.#inner.open(runId));
+  }
+
+  exists(runId: RunId): boolean {
+    return this.#inner.exists(runId);
+  }
+
+  list(): readonly RunId[] {
+    return this.#inner.list();
+  }
+
+  #wrap(inner: TelemetryLog): TelemetryLog {
+    const append = (records: readonly string[], mark: ChainMark): LogPosition => {
+      if (this.refusal !== null) {
+        throw new LogError(this.refusal, `the disk says ${this.refusal}`, { runId: inner.runId });
+      }
+      this.appends++;
+      return inner.append(records, mark);
+    };
+    const tamper = (chunk: LogChunk): LogChunk => this.tamper(chunk);
+    return {
+      runId: inner.runId,
+      meta: inner.meta,
+      append,
+      *readFrom(position: LogPosition) {
+        for (const chunk of inner.readFrom(position)) yield tamper(chunk);
+      },
+      head: () => inner.head(),
+      close: () => inner.close(),
+    };
+  }
+}
+
+/** Snapshots that a test lets through, fails, or leaves hanging. */
+export class FakeSnapshots implements SnapshotSink {
+  readonly images: RunImage[] = [];
+  #pending: { readonly image: RunImage; resolve(reference: SnapshotReference): void; reject(error: unknown): void }[] =
+    [];
+  /** What becomes of a snapshot: written at once, refused at once, or neither until `release` or `refuse`. */
+  behaviour: "write" | "fail" | "hang" = "write";
+
+  write(image: RunImage): Promise<SnapshotReference> {
+    this.images.push(image);
+    if (this.behaviour === "write") return Promise.resolve(referenceOf(image));
+    if (this.behaviour === "fail") return Promise.reject(new Error("the disk of the snapshots is gone"));
+    return new Promise((resolve, reject) => this.#pending.push({ image, resolve, reject }));
+  }
+
+  /** Lets what hangs be written. */
+  release(): void {
+    for (const { image, resolve } of this.#pending.splice(0)) resolve(referenceOf(image));
+  }
+}
+
+function referenceOf({ definition, bins }: RunImage): SnapshotReference {
+  const snapshotRunId = `${definition.runId}_${bins}`;
+  return { snapshotRunId, sealedBin: bins - 1, path: `/snapshots/${snapshotRunId}` };
+}
+
+export interface FakeParts extends EngineParts {
+  readonly logs: FaultyLogStore;
+  readonly snapshots: FakeSnapshots;
+  readonly clock: FakeClock;
+  /** `where: message` of every problem told. */
+  readonly problems: string[];
+}
+
+/** An engine's parts over fakes: nothing on disk, time that stands still. */
+export function fakeParts(
+  options: { readonly gateway?: Gateway; readonly logs?: FaultyLogStore; readonly snapshots?: FakeSnapshots } = {},
+): FakeParts {
+  const clock = new FakeClock();
+  const logs = options.logs ?? new FaultyLogStore();
+  const snapshots = options.snapshots ?? new FakeSnapshots();
+  const problems: string[] = [];
+  const onProblem = (where: string, error: unknown): void => {
+    problems.push(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  const hub = new Hub({ clock: clock satisfies Clock, onProblem: (error) => onProblem("stream", error) });
+  return {
+    registry: new RunRegistry({ logs, isDurable: false, hub, snapshots, clock, onProblem }),
+    gateway: options.gateway ?? new Gateway(),
+    clock,
+    startedMs: clock.now(),
+    storedRuns: async () => [],
+    onProblem,
+    logs,
+    snapshots,
+    problems,
+  };
+}
