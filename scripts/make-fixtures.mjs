@@ -1,5 +1,5 @@
 // Writes the bundles and models under fixtures/ that are this project's own. The same seed gives the same bytes:
-//   node scripts/make-fixtures.mjs
+//   node scripts/make-fixtures.mjs [FOLDER]
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const SEED = 20_261_123;
 const BINS = 48;
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../fixtures");
+const root = path.resolve(process.argv[2] ?? path.join(path.dirname(fileURLToPath(import.meta.url)), "../fixtures"));
 
 /** Four hours of a morning in 5-minute bins: orders rise to a peak, then billing loses most of its capacity for a while. */
 const INCIDENT = { first: 20, last: 27, capacityShare: 0.45, errorRate: 0.12 };
