@@ -3,6 +3,7 @@ import type { Frame } from "../protocol/frame.ts";
 import type { BindingRequest, Grid } from "../protocol/run.ts";
 import {
   type BundlePlan,
+  bindingOf,
   checkHash,
   MANIFEST_FILE,
   MODEL_FILE,
@@ -123,7 +124,7 @@ async function* follow(folder: BundleFolder, start: Feeds, options: WatchBundleO
   while (signal?.aborted !== true) {
     if (manifest === null) {
       manifest = await readManifest(folder, manifestText);
-      if (manifest !== null) adoptManifest(manifest, hashes, options.onNotice);
+      if (manifest !== null) adoptManifest(manifest, start.plan, hashes, options);
     }
     const bins = manifest?.grid?.bins ?? options.bins ?? null;
     for (const csv of files.values()) {
@@ -160,21 +161,32 @@ async function* follow(folder: BundleFolder, start: Feeds, options: WatchBundleO
   }
 }
 
-/** What a manifest that came after the start adds: hashes. What it lists beyond what the run takes is said aloud. */
+/** What a manifest that came after the start adds: hashes. What it says beyond or against the start is said aloud. */
 function adoptManifest(
   manifest: Manifest,
+  started: BundlePlan,
   hashes: Map<string, string | null>,
-  onNotice: WatchBundleOptions["onNotice"],
+  { seriesOf = () => null, onNotice = () => {} }: WatchBundleOptions,
 ): void {
-  const unbound = new Set<string>();
-  for (const { path, sha256 } of manifest.files) {
-    if (hashes.has(path)) hashes.set(path, sha256);
-    else unbound.add(path);
+  const fed = new Set(started.series.map(({ file, binding }) => JSON.stringify([file, seriesOf(binding)])));
+  const late = new Set<string>();
+  const other = new Set<string>();
+  for (const file of manifest.files) {
+    if (!hashes.has(file.path)) {
+      late.add(file.path);
+      continue;
+    }
+    hashes.set(file.path, file.sha256);
+    const seriesId = seriesOf(bindingOf(file));
+    if (seriesId !== null && !fed.has(JSON.stringify([file.path, seriesId]))) other.add(file.path);
   }
-  if (unbound.size > 0) {
-    onNotice?.(
-      `${MANIFEST_FILE} lists ${[...unbound].join(", ")}, which came after the run was created and feed nothing; ` +
-        "ingest the finished bundle again to use them",
+  const again = "ingest the finished bundle into a new run to follow the manifest";
+  if (late.size > 0) {
+    onNotice(`${MANIFEST_FILE} lists ${[...late].join(", ")}, which came after the run was created; ${again}`);
+  }
+  if (other.size > 0) {
+    onNotice(
+      `${MANIFEST_FILE} gives ${[...other].join(", ")} another role than the name, which was followed; ${again}`,
     );
   }
 }

@@ -191,11 +191,12 @@ function planFile(file: ManifestFile): PlannedSeries {
   return { binding: bindingOf(file), file: file.path, sha256: file.sha256, isBoundByModel: false };
 }
 
-function bindingOf(file: ManifestFile): BindingRequest {
+export function bindingOf(file: ManifestFile): BindingRequest {
   const { nodeId, metric, classId } = file;
   return classId === DEFAULT_CLASS ? { nodeId, metric } : { nodeId, metric, classId };
 }
 
+/** The same text for the same role, whatever its case. */
 function bindingKey(binding: BindingRequest): string {
   return typeof binding === "string"
     ? binding

@@ -12,6 +12,7 @@ import {
 } from "../../../src/ingest/bundle-watch.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { Frame } from "../../../src/protocol/frame.ts";
+import type { BindingRequest } from "../../../src/protocol/run.ts";
 import { BundleBuilder } from "../../support/bundle-folder.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -275,6 +276,21 @@ describe("what is fed", () => {
     await watching.change();
     expect(watching.take()).toEqual([a(0, 1), { type: "end" }]);
     expect(watching.notices[0]).toContain("lists b.csv, which came after the run was created");
+  });
+
+  test("stays what the names said when the manifest says something else, and that is said", async () => {
+    const { made, watching } = growing();
+    made.write("a.csv", `${HEADER}0,1\n`).write("b.csv", `${HEADER}0,2\n`);
+    const swapped = (binding: BindingRequest) => {
+      if (typeof binding === "string") return binding;
+      return binding.metric === "arrivals" ? "b" : "a";
+    };
+    watching.start(made.dir, { seriesOf: swapped });
+    await watching.pass(SETTLE_MS);
+    made.manifest(ENTRIES, 1);
+    await watching.change();
+    expect(watching.take()).toEqual([a(0, 1), b(0, 2), { type: "end" }]);
+    expect(watching.notices).toEqual([expect.stringContaining("gives a.csv, b.csv another role than the name")]);
   });
 
   test("is the manifest's when it is there from the start, and waits for files that are not", async () => {
