@@ -38,6 +38,33 @@ export function modelText(model: ShortModel): string {
   return `${lines.join("\n")}\n`;
 }
 
+/**
+ * YAML of topology nodes in short form, for `ShortModel.topology`: `Desk:queue arrivals=a served=b initial=2
+ * schedule=3,-1 parallelism=2 slaMin=90`. `initial`, `schedule` and `wipLimit` belong to the node, the others to its
+ * semantics.
+ */
+export function topologyNodes(...nodes: readonly string[]): string {
+  const lines = nodes.flatMap((node) => {
+    const [head, ...fields] = node.split(/ +(?=\w+=)/);
+    const [id, kind] = head!.split(":");
+    const pairs = fields.map((field) => field.split("=") as [string, string]);
+    const own = new Map(pairs);
+    const semantics = pairs.filter(([name]) => !["initial", "schedule", "wipLimit"].includes(name));
+    return [
+      `    - id: ${id}`,
+      `      kind: ${kind}`,
+      ...(own.has("initial") ? ["      initialCondition:", `        queueDepth: ${own.get("initial")}`] : []),
+      ...(own.has("schedule")
+        ? ["      dispatchSchedule:", ...scheduleLines(own.get("schedule")!).map((line) => `        ${line}`)]
+        : []),
+      ...(own.has("wipLimit") ? [`      wipLimit: ${own.get("wipLimit")}`] : []),
+      "      semantics:",
+      ...semantics.map(([name, value]) => `        ${name}: ${value}`),
+    ];
+  });
+  return ["  nodes:", ...lines].join("\n");
+}
+
 function scheduleLines(schedule: string): string[] {
   const [period, phase, capacity] = schedule.split(",").map((part) => part.trim());
   return [`periodBins: ${period}`, `phaseOffset: ${phase}`, ...(capacity ? [`capacitySeries: ${capacity}`] : [])];
