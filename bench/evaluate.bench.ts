@@ -33,7 +33,10 @@ for (const [stations, bins] of SIZES) {
   const operators = plan.operators.length;
   const times: number[] = [];
   for (let sample = 0; sample <= SAMPLES; sample++) {
-    const evaluator = new Evaluator(plan, { horizonBins: bins, execution: (process.env.EXECUTION ?? "compiled") as "compiled" });
+    const evaluator = new Evaluator(plan, {
+      horizonBins: bins,
+      execution: (process.env.EXECUTION ?? "compiled") as "compiled",
+    });
     const ms = timed(() => {
       for (let bin = 0; bin < bins; bin++) evaluator.advance(NO_INPUTS);
     });

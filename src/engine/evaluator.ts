@@ -39,6 +39,11 @@ export class Evaluator {
     return this.next;
   }
 
+  /** Row of the newest evaluated bin, all columns. Valid until the next `advance`. */
+  get row(): Float64Array {
+    return this.ring.views[(this.next - 1) & this.ring.mask]!;
+  }
+
   /**
    * Evaluates one bin.
    * @param inputs `inputs[i]` is the cell of `plan.bound[i]`; NaN where telemetry is missing

@@ -1,5 +1,6 @@
-import type { Operator } from "../model/plan.ts";
-import { clamp, divide, gatedOutflow, modulo, queueDepth, round, step } from "./arithmetic.ts";
+import type { ClassOperator, Operator } from "../model/plan.ts";
+import { clamp, divide, finiteOrZero, gatedOutflow, modulo, queueDepth, round, step } from "./arithmetic.ts";
+import { evaluateClassOperator, quotientScale, shareModulo, shareOfProduct } from "./class-operators.ts";
 
 const OPCODES = {
   literal: 0,
@@ -22,6 +23,16 @@ const OPCODES = {
   convolve: 17,
   pulse: 18,
   queue: 19,
+  finiteOrZero: 20,
+  shareOfProduct: 21,
+  quotientScale: 22,
+  shareModulo: 23,
+  gateTotal: 24,
+  gateClass: 24,
+  normalise: 24,
+  winningSide: 24,
+  classQueues: 24,
+  retryShares: 24,
 } as const satisfies Record<Operator["op"], number>;
 
 /** Words per instruction: opcode, out, a, b, c, d. */
@@ -46,6 +57,7 @@ export class Interpreter implements Execution {
   private readonly mask: number;
   private readonly code: Int32Array;
   private readonly tables: readonly Float64Array[];
+  private readonly classOperators: readonly ClassOperator[];
 
   /**
    * @param rows memory of the ring of rows
@@ -54,8 +66,10 @@ export class Interpreter implements Execution {
    */
   constructor(operators: readonly Operator[], rows: Float64Array, width: number, mask: number) {
     const tables: Float64Array[] = [];
-    this.code = lower(operators, tables);
+    const classOperators: ClassOperator[] = [];
+    this.code = lower(operators, tables, classOperators);
     this.tables = tables;
+    this.classOperators = classOperators;
     this.rows = rows;
     this.width = width;
     this.mask = mask;
@@ -137,6 +151,21 @@ export class Interpreter implements Execution {
           rows[out] = since >= 0 && since % period === 0 ? (amplitude === NONE ? 1 : rows[base + amplitude]!) : 0;
           break;
         }
+        case OPCODES.finiteOrZero:
+          rows[out] = finiteOrZero(rows[base + a]!);
+          break;
+        case OPCODES.shareOfProduct:
+          rows[out] = shareOfProduct(rows[base + a]!, rows[base + b]!);
+          break;
+        case OPCODES.quotientScale:
+          rows[out] = quotientScale(rows[base + a]!, rows[base + b]!);
+          break;
+        case OPCODES.shareModulo:
+          rows[out] = shareModulo(rows[base + a]!, rows[base + b]!);
+          break;
+        case OPCODES.normalise:
+          evaluateClassOperator(this.classOperators[a]!, rows, base, ((t - 1) & mask) * width, t);
+          break;
         case OPCODES.queue: {
           const loss = code[pc + 4]!;
           const parameters = tables[code[pc + 5]!]!;
@@ -163,7 +192,7 @@ export class Interpreter implements Execution {
 }
 
 /** Operators as fixed-width integer instructions; literals need none, they are filled in once. */
-function lower(operators: readonly Operator[], tables: Float64Array[]): Int32Array {
+function lower(operators: readonly Operator[], tables: Float64Array[], classOperators: ClassOperator[]): Int32Array {
   const code: number[] = [];
   const table = (values: Float64Array): number => tables.push(values) - 1;
   const put = (opcode: number, out: number, a = NONE, b = NONE, c = NONE, d = NONE): void => {
@@ -184,7 +213,16 @@ function lower(operators: readonly Operator[], tables: Float64Array[]): Int32Arr
       case "floor":
       case "ceil":
       case "round":
+      case "finiteOrZero":
         put(opcode, operator.out, operator.a);
+        break;
+      case "gateTotal":
+      case "gateClass":
+      case "normalise":
+      case "winningSide":
+      case "classQueues":
+      case "retryShares":
+        put(opcode, NONE, classOperators.push(operator) - 1);
         break;
       case "clamp":
         put(opcode, operator.out, operator.a, operator.low, operator.high);

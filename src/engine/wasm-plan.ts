@@ -1,4 +1,4 @@
-import type { Operator } from "../model/plan.ts";
+import type { ClassOperator, Operator, ShareFunction } from "../model/plan.ts";
 import { findRepeats, type Stretch } from "./repeats.ts";
 import { F64, HOST_IMPORT, I32, MODULO_IMPORT, WasmCode, type WasmFunction } from "./wasm-code.ts";
 
@@ -103,9 +103,25 @@ function signatureText(operator: Operator): string {
   }
 }
 
-function isEmitted(operator: Operator): boolean {
-  if (operator.op === "const" || operator.op === "input") return false;
-  return operator.op !== "convolve" || operator.kernel.length <= MAX_UNROLLED_TAPS;
+type EmittedOperator = Exclude<Operator, ClassOperator | { op: "const" | "input" | ShareFunction | "finiteOrZero" }>;
+
+const HOSTED: ReadonlySet<Operator["op"]> = new Set([
+  "const",
+  "input",
+  "finiteOrZero",
+  "shareOfProduct",
+  "quotientScale",
+  "shareModulo",
+  "gateTotal",
+  "gateClass",
+  "normalise",
+  "winningSide",
+  "classQueues",
+  "retryShares",
+]);
+
+function isEmitted(operator: Operator): operator is EmittedOperator {
+  return !HOSTED.has(operator.op) && (operator.op !== "convolve" || operator.kernel.length <= MAX_UNROLLED_TAPS);
 }
 
 class FunctionEmitter {
@@ -175,7 +191,7 @@ class FunctionEmitter {
   }
 
   /** Leaves the operator's value on the stack. */
-  private value(operator: Operator): void {
+  private value(operator: EmittedOperator): void {
     const { body } = this;
     switch (operator.op) {
       case "copy":

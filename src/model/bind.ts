@@ -63,11 +63,13 @@ export function resolveBindings(model: Model, requested: readonly BindingSpec[])
   };
   for (const binding of requested) {
     if (typeof binding !== "string" && binding.classId !== undefined && binding.classId !== DEFAULT_CLASS) {
+      // A model that assigns classes computes them; what was captured of them says the same once more.
+      if (model.arrivals.length > 0) continue;
       diagnostics.push({
         severity: "error",
         tier: "unsupported",
-        code: "classes_not_supported",
-        message: `Binding '${binding.nodeId}' ${binding.metric} for class '${binding.classId}': classes are not supported yet.`,
+        code: "class_telemetry_not_supported",
+        message: `Binding '${binding.nodeId}' ${binding.metric} for class '${binding.classId}': telemetry by class is not supported yet for a model that assigns no classes itself (traffic.arrivals).`,
         pointer: "/bindings",
         span: null,
       });

@@ -1,11 +1,15 @@
 import { type BindingSpec, type Bindings, resolveBindings } from "./bind.ts";
-import { isFileReference } from "./descriptor.ts";
+import type { ClassColumns } from "./class-columns.ts";
+import { decomposeClasses } from "./decompose.ts";
 import type { Diagnostic } from "./diagnostics.ts";
+import { edgeSeries } from "./edges.ts";
 import { ExpressionCompiler, OperatorList } from "./emit.ts";
 import { type Expression, parseExpression } from "./expression.ts";
 import { generateNodes } from "./generate.ts";
-import type { BufferNode, ExprNode, Model, ModelNode, PmfNode } from "./model.ts";
-import { declarationOrder, evaluationOrder, feedbackMembers, type Inputs, inputsOf } from "./order.ts";
+import { layOut } from "./layout.ts";
+import type { ExprNode, Model } from "./model.ts";
+import { declarationOrder, evaluationOrder, feedbackGroups, type Inputs, inputsOf } from "./order.ts";
+import { emitPasses } from "./passes.ts";
 import type { BoundSeries, Column, Plan } from "./plan.ts";
 
 export interface CompileOptions {
@@ -13,7 +17,8 @@ export interface CompileOptions {
   readonly bindings?: readonly BindingSpec[];
   /**
    * Leaves out what FlowTime's direct run leaves out: a generated node within a feedback group, since its writer skips
-   * a group whose first member is already evaluated. Such a series does not exist for outputs and warnings. Default no.
+   * a group whose first member is already evaluated. Such a series does not exist for outputs and warnings; no more do
+   * edge series. Default no.
    */
   readonly asDirectRun?: boolean;
 }
@@ -29,7 +34,7 @@ export interface Compiled {
  * defect (D1–D4) the plan computes the causal solution.
  */
 export function compileModel(model: Model, options: CompileOptions = {}): Compiled {
-  const diagnostics: Diagnostic[] = [...unsupported(model)];
+  const diagnostics: Diagnostic[] = [];
   const generation = generateNodes(model);
   diagnostics.push(...generation.diagnostics);
   const compiled = generation.model;
@@ -43,60 +48,26 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   const order = orderNodes(compiled, inputs, bindings, diagnostics);
   if (order === null || diagnostics.some((finding) => finding.severity === "error")) return { plan: null, diagnostics };
 
-  const emission = emit(compiled, trees, inputs, bindings, order, diagnostics);
-  if (emission === null) return { plan: null, diagnostics };
   const declared = new Set(model.nodes.map((node) => node.id));
   const orderAsWritten = evaluationOrder(
     model.nodes.map((node) => node.id),
     (id) => (inputs.get(id)?.sameBin ?? []).filter((name) => declared.has(name)),
   ).order;
-  const plan = { ...emission, model: compiled, source: model, order, orderAsWritten, generated: generation.generated };
-  return { plan: options.asDirectRun === true ? withoutGroupedGenerated(plan, inputs) : plan, diagnostics };
-}
-
-function withoutGroupedGenerated(plan: Plan, inputs: ReadonlyMap<string, Inputs>): Plan {
-  const kinds = new Map(plan.model.nodes.map((node) => [node.id, node.kind]));
-  const grouped = feedbackMembers(
-    plan.order,
-    (id) => kinds.get(id),
-    (id) => inputs.get(id)!.lagged,
-  );
-  const hidden = new Set(plan.generated.filter((id) => grouped.has(id)));
-  if (hidden.size === 0) return plan;
+  const asDirectRun = options.asDirectRun ?? false;
+  const emission = emit(model, compiled, trees, inputs, bindings, { order, orderAsWritten }, asDirectRun, diagnostics);
+  if (emission === null) return { plan: null, diagnostics };
+  const exists = (id: string): boolean => emission.columnOf.has(id);
   return {
-    ...plan,
-    order: plan.order.filter((id) => !hidden.has(id)),
-    generated: plan.generated.filter((id) => !hidden.has(id)),
-    columnOf: new Map([...plan.columnOf].filter(([id]) => !hidden.has(id))),
+    plan: {
+      ...emission,
+      model: compiled,
+      source: model,
+      order: order.filter(exists),
+      orderAsWritten,
+      generated: generation.generated.filter(exists),
+    },
+    diagnostics,
   };
-}
-
-/** Constructs that are valid but would need parts that are not built: refused aloud, never computed wrongly. */
-function unsupported(model: Model): Diagnostic[] {
-  const findings: Diagnostic[] = [];
-  const refuse = (code: string, what: string, pointer: string, span: Diagnostic["span"]): void => {
-    findings.push({
-      severity: "error",
-      tier: "unsupported",
-      code,
-      message: `${what} not supported yet by the live engine.`,
-      pointer,
-      span,
-    });
-  };
-  model.nodes.forEach((node, index) => {
-    if (node.kind === "router")
-      refuse("router_not_supported", `Router '${node.id}': routers are`, `/nodes/${index}`, node.span);
-  });
-  if (model.arrivals.length > 0) {
-    refuse("classes_not_supported", "traffic.arrivals: classes are", "/traffic/arrivals", model.arrivals[0]!.span);
-  } else if (model.classes.length > 0) {
-    refuse("classes_not_supported", "classes: classes are", "/classes", null);
-  }
-  if ((model.topology?.constraints.length ?? 0) > 0) {
-    refuse("constraints_not_supported", "topology.constraints: constraints are", "/topology/constraints", null);
-  }
-  return findings;
 }
 
 function parseTrees(model: Model, diagnostics: Diagnostic[]): ReadonlyMap<string, Expression> {
@@ -194,17 +165,18 @@ function orderNodes(
   return null;
 }
 
-type Emission = Pick<Plan, "columns" | "seriesCount" | "operators" | "bound" | "lookback" | "columnOf">;
+type Emission = Omit<Plan, "model" | "source" | "order" | "orderAsWritten" | "generated">;
 
 function emit(
+  source: Model,
   model: Model,
   trees: ReadonlyMap<string, Expression>,
   inputs: ReadonlyMap<string, Inputs>,
   bindings: Bindings,
-  order: readonly string[],
+  orders: Pick<Plan, "order" | "orderAsWritten">,
+  asDirectRun: boolean,
   diagnostics: Diagnostic[],
 ): Emission | null {
-  const nodes = new Map(model.nodes.map((node) => [node.id, node]));
   const columns: Column[] = model.nodes.map((node) => ({
     id: node.id,
     origin: node.metadata["series.origin"] === "derived" ? "generated" : "node",
@@ -216,7 +188,7 @@ function emit(
     columns.push({ id: seriesId, origin: "telemetry" });
   }
   const seriesCount = columns.length;
-  const operators = new OperatorList(columns, columnOf);
+  const operators = new OperatorList(columns);
 
   const bound: BoundSeries[] = columns.flatMap(({ id }, column) =>
     bindings.bound.has(id) ? [{ column, seriesId: id, feeds: bindings.feeds.get(id) ?? [] }] : [],
@@ -228,108 +200,70 @@ function emit(
     }
   }
 
-  const members = feedbackMembers(
-    order,
-    (id) => nodes.get(id)?.kind,
+  const kinds = new Map(model.nodes.map((node) => [node.id, node.kind]));
+  const groups = feedbackGroups(
+    orders.order,
+    (id) => kinds.get(id),
     (id) => inputs.get(id)!.lagged,
   );
-  const expressions = new ExpressionCompiler(operators, model.grid.bins, diagnostics);
-  const liveInputs = (id: string): readonly string[] => (inputOf.has(id) ? [] : inputs.get(id)!.sameBin);
-  const ids = model.nodes.map((node) => node.id);
-  for (const id of declarationOrder(ids, order, liveInputs)) {
-    const node = nodes.get(id)!;
-    const out = columnOf.get(id)!;
-    const input = inputOf.get(id);
-    if (input !== undefined) operators.push({ op: "input", out, input });
-    else emitNode(node, out, members.has(id), model, trees, operators, expressions, diagnostics);
-  }
-  expressions.flushDeferred();
+  const feedback = new Set(groups.keys());
+  const { fileSeries } = bindings;
+  const given = new Map<string, ClassColumns>();
+  emitPasses({
+    model,
+    trees,
+    feedback,
+    operators,
+    expressions: new ExpressionCompiler(operators, model.grid.bins, diagnostics),
+    diagnostics,
+    emissionOrder: declarationOrder(
+      model.nodes.map((node) => node.id),
+      orders.order,
+      (id) => (inputOf.has(id) ? [] : inputs.get(id)!.sameBin),
+    ),
+    inputs,
+    inputOf,
+    columnOf,
+    fileSeries,
+    given,
+    isUnavailable: asDirectRun ? unavailableReads(orders.order, groups) : () => false,
+    routingModel: asDirectRun ? source : model,
+    routingOrder: asDirectRun ? orders.orderAsWritten : orders.order,
+  });
   if (diagnostics.some((finding) => finding.severity === "error")) return null;
-  for (const reference of bindings.fileSeries.keys()) columnOf.delete(reference);
-  return { columns, seriesCount, operators: operators.all, bound, lookback: operators.lookback, columnOf };
+
+  const hidden = asDirectRun ? groupedGenerated(source, model, feedback) : new Set<string>();
+  const evaluated = orders.order.filter((id) => !hidden.has(id));
+  const totals = new Map([...evaluated, ...fileSeries.values()].map((id) => [id, columnOf.get(id)!]));
+  const classes = decomposeClasses({ model, order: evaluated, totals, trees, fileSeries, given, operators });
+  const layout = layOut({
+    columns,
+    seriesCount,
+    operators: operators.all,
+    classSeries: [...classes].flatMap(([nodeId, { classes: shares }]) =>
+      shares.size === 0 ? [] : [{ nodeId, order: shares.order, columns: shares.all }],
+    ),
+    edgeSeries: asDirectRun ? [] : edgeSeries({ model, totals, classes, fileSeries, operators }),
+  });
+  for (const reference of fileSeries.keys()) columnOf.delete(reference);
+  for (const id of hidden) columnOf.delete(id);
+  return { ...layout, bound, lookback: operators.lookback, columnOf };
 }
 
-function emitNode(
-  node: ModelNode,
-  out: number,
-  isFeedback: boolean,
-  model: Model,
-  trees: ReadonlyMap<string, Expression>,
-  operators: OperatorList,
-  expressions: ExpressionCompiler,
-  diagnostics: Diagnostic[],
-): void {
-  switch (node.kind) {
-    case "const":
-      operators.push({ op: "const", out, values: Float64Array.from(node.values) });
-      return;
-    case "pmf": {
-      const expected = expectedValue(node);
-      if (typeof expected === "number") {
-        operators.push({ op: "literal", out, value: expected });
-        return;
-      }
-      const index = model.nodes.indexOf(node);
-      diagnostics.push({
-        severity: "error",
-        tier: "compile",
-        code: "pmf_probabilities",
-        message: expected.problem,
-        pointer: `/nodes/${index}/pmf/probabilities`,
-        span: node.span,
-      });
-      return;
-    }
-    case "expr":
-      expressions.compile(node, trees.get(node.id)!, out, isFeedback);
-      return;
-    case "serviceWithBuffer":
-      operators.push(queueOperator(node, out, isFeedback, model, operators));
-      return;
-    case "router":
-      operators.push({ op: "copy", out, a: operators.column(node.queue) });
-  }
+/**
+ * What a member of a feedback group finds missing in FlowTime and reads as 0 for ever: a node beyond the group's end (D3).
+ * A direct run shows FlowTime's own figures; live runs compute the recurrence that the model states.
+ */
+function unavailableReads(
+  order: readonly string[],
+  groups: ReadonlyMap<string, number>,
+): (reader: string, name: string) => boolean {
+  const position = new Map(order.map((id, index) => [id, index]));
+  return (reader, name) => (position.get(name) ?? -1) > (groups.get(reader) ?? Number.POSITIVE_INFINITY);
 }
 
-/** E = Σ value·p in list order, probabilities normalised when they miss 1 by more than 1e-6 (engine.md §6.3). */
-function expectedValue(node: PmfNode): number | { problem: string } {
-  const total = node.probabilities.reduce((sum, probability) => sum + probability, 0);
-  if (node.probabilities.some((probability) => probability < 0) || !(total > 0)) {
-    return { problem: `Node ${node.id}: pmf probabilities must be non-negative with a positive sum.` };
-  }
-  const scale = Math.abs(total - 1) <= 1e-6 ? 1 : total;
-  return node.values.reduce((sum, value, index) => sum + value * (node.probabilities[index]! / scale), 0);
-}
-
-function queueOperator(node: BufferNode, out: number, isFeedback: boolean, model: Model, operators: OperatorList) {
-  const schedule = node.dispatchSchedule;
-  const phase = schedule === null ? 0 : schedule.phaseOffset % schedule.periodBins;
-  return {
-    op: "queue",
-    out,
-    inflow: operators.column(node.inflow),
-    outflow: operators.column(node.outflow),
-    loss: node.loss === null ? null : operators.column(node.loss),
-    initialDepth: initialDepthOf(node.id, model),
-    dispatch:
-      schedule === null
-        ? null
-        : {
-            period: schedule.periodBins,
-            phase: phase < 0 ? phase + schedule.periodBins : phase,
-            capacity: schedule.capacitySeries === null ? null : operators.column(schedule.capacitySeries),
-            nonFiniteCapacityIsZero: isFeedback,
-          },
-  } as const;
-}
-
-/** Depth before bin 0: the last topology node whose queue is this one decides (engine.md §3.2). */
-function initialDepthOf(nodeId: string, model: Model): number {
-  let depth = 0;
-  for (const node of model.topology?.nodes ?? []) {
-    const reference = node.semantics.series.queueDepth;
-    if (reference === undefined || isFileReference(reference)) continue;
-    if (reference.toLowerCase() === nodeId.toLowerCase()) depth = node.initialQueueDepth ?? 0;
-  }
-  return depth;
+/** Generated nodes within feedback groups: FlowTime's direct run skips a group whose first member is already evaluated. */
+function groupedGenerated(source: Model, model: Model, feedback: ReadonlySet<string>): ReadonlySet<string> {
+  const written = new Set(source.nodes.map(({ id }) => id));
+  return new Set(model.nodes.filter(({ id }) => !written.has(id) && feedback.has(id)).map(({ id }) => id));
 }

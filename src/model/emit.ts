@@ -3,20 +3,26 @@ import { type Expression, literalInteger } from "./expression.ts";
 import type { ExprNode } from "./model.ts";
 import type { BinaryFunction, Column, Operator, UnaryFunction } from "./plan.ts";
 
+type GroupOperator = Extract<Operator, { outs: readonly number[] }>;
+type SimpleOperator = Exclude<Operator, GroupOperator>;
+type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
+
+/** Column of a series by name, in the pass that is being compiled. The name has been checked before. */
+export type Scope = (name: string) => number;
+
 /** Operators of a plan while it grows, with the intermediate columns they need. */
 export class OperatorList {
   readonly all: Operator[] = [];
   lookback = 0;
   private readonly columns: Column[];
-  private readonly columnOf: ReadonlyMap<string, number>;
   private readonly literals = new Map<number, number>();
+  private readonly derived = new Map<string, readonly number[]>();
 
-  constructor(columns: Column[], columnOf: ReadonlyMap<string, number>) {
+  constructor(columns: Column[]) {
     this.columns = columns;
-    this.columnOf = columnOf;
   }
 
-  push(operator: Operator): number {
+  push(operator: SimpleOperator): number {
     this.all.push(operator);
     if (operator.op === "shift") this.lookback = Math.max(this.lookback, operator.lag);
     else if (operator.op === "convolve") this.lookback = Math.max(this.lookback, operator.kernel.length - 1);
@@ -24,9 +30,45 @@ export class OperatorList {
     return operator.out;
   }
 
-  /** Column of a series; its existence has been checked before. */
-  column(name: string): number {
-    return this.columnOf.get(name)!;
+  /** An operator with several outputs, which reads its own last values. */
+  pushGroup(operator: GroupOperator): void {
+    this.all.push(operator);
+    if (operator.op === "winningSide" || operator.op === "classQueues") this.lookback = Math.max(this.lookback, 1);
+  }
+
+  /** Column of an intermediate result; equal operators on equal columns share one. */
+  derive(operator: DistributiveOmit<SimpleOperator, "out">, owner: string): number {
+    return this.shared(JSON.stringify(operator), 1, owner, ([out]) => {
+      this.push({ ...operator, out: out! } as SimpleOperator);
+    })[0]!;
+  }
+
+  /** Columns of an operator with `count` outputs (and, for `winningSide`, its two first-win columns behind them). */
+  deriveGroup(
+    operator: DistributiveOmit<GroupOperator, "outs" | "firstLeft" | "firstRight">,
+    count: number,
+    owner: string,
+  ): readonly number[] {
+    const extra = operator.op === "winningSide" ? 2 : 0;
+    return this.shared(JSON.stringify(operator), count + extra, owner, (columns) => {
+      const outs = columns.slice(0, count);
+      const first = extra === 0 ? {} : { firstLeft: columns[count], firstRight: columns[count + 1] };
+      this.pushGroup({ ...operator, outs, ...first } as GroupOperator);
+    });
+  }
+
+  private shared(
+    key: string,
+    count: number,
+    owner: string,
+    make: (columns: readonly number[]) => void,
+  ): readonly number[] {
+    const known = this.derived.get(key);
+    if (known !== undefined) return known;
+    const columns = Array.from({ length: count }, () => this.newColumn(owner));
+    make(columns);
+    this.derived.set(key, columns);
+    return columns;
   }
 
   newColumn(owner: string): number {
@@ -65,13 +107,7 @@ export class ExpressionCompiler {
   private readonly operators: OperatorList;
   private readonly bins: number;
   private readonly diagnostics: Diagnostic[];
-  private readonly deferred: {
-    tree: Expression;
-    out: number;
-    owner: string;
-    isFeedback: boolean;
-    refuse: (e: Refusal) => void;
-  }[] = [];
+  private readonly deferred: { tree: Expression; out: number; context: Context }[] = [];
 
   constructor(operators: OperatorList, bins: number, diagnostics: Diagnostic[]) {
     this.operators = operators;
@@ -79,7 +115,7 @@ export class ExpressionCompiler {
     this.diagnostics = diagnostics;
   }
 
-  compile(node: ExprNode, tree: Expression, out: number, isFeedback: boolean): void {
+  compile(node: ExprNode, tree: Expression, out: number, isFeedback: boolean, scope: Scope): void {
     const refuse = (refusal: Refusal): void => {
       this.diagnostics.push({
         severity: "error",
@@ -90,14 +126,14 @@ export class ExpressionCompiler {
         span: node.exprSpan,
       });
     };
-    this.attempt(refuse, () => this.emit(tree, { owner: node.id, isFeedback, refuse }, out));
+    this.attempt(refuse, () => this.emit(tree, { owner: node.id, isFeedback, refuse, scope }, out));
   }
 
   /** Emits the postponed arguments; they may postpone further ones. */
   flushDeferred(): void {
     for (let next = this.deferred.shift(); next !== undefined; next = this.deferred.shift()) {
-      const { tree, out, owner, isFeedback, refuse } = next;
-      this.attempt(refuse, () => this.emit(tree, { owner, isFeedback, refuse }, out));
+      const { tree, out, context } = next;
+      this.attempt(context.refuse, () => this.emit(tree, context, out));
     }
   }
 
@@ -119,7 +155,7 @@ export class ExpressionCompiler {
           ? operators.literal(tree.value, context.owner)
           : operators.push({ op: "literal", out, value: tree.value });
       case "reference": {
-        const a = operators.column(tree.name);
+        const a = context.scope(tree.name);
         return out === undefined ? a : operators.push({ op: "copy", out, a });
       }
       case "array":
@@ -205,7 +241,7 @@ export class ExpressionCompiler {
       a = this.emit(argument!, context);
     } else {
       a = this.operators.newColumn(context.owner);
-      this.deferred.push({ tree: argument!, out: a, ...context });
+      this.deferred.push({ tree: argument!, out: a, context });
     }
     return this.operators.push({ op: "shift", out: out ?? this.operators.newColumn(context.owner), a, lag });
   }
@@ -215,6 +251,7 @@ interface Context {
   readonly owner: string;
   readonly isFeedback: boolean;
   readonly refuse: (refusal: Refusal) => void;
+  readonly scope: Scope;
 }
 
 function arity(call: Expression & { kind: "call" }, name: string, least: number, most: number): readonly Expression[] {

@@ -94,20 +94,30 @@ export function declarationOrder(
 }
 
 /**
- * Members of FlowTime's feedback groups (engine.md §5.3): from an expression with a lagged reference to a later node,
- * the span of the order up to the furthest such node. Numbers do not depend on it, but two corners of semantics do.
+ * FlowTime's feedback groups (engine.md §5.3): from an expression with a lagged reference to a later node, the span of
+ * the order up to the furthest such node. Numbers do not depend on them, but some corners of FlowTime's semantics do.
+ * @returns for every member the position at which its group ends
  */
+export function feedbackGroups(
+  order: readonly string[],
+  kindOf: (id: string) => ModelNode["kind"] | undefined,
+  lagged: (id: string) => readonly string[],
+): ReadonlyMap<string, number> {
+  const position = new Map(order.map((id, index) => [id, index]));
+  const ends = new Map<string, number>();
+  order.forEach((id, index) => {
+    if (ends.has(id) || kindOf(id) !== "expr") return;
+    const furthest = Math.max(-1, ...lagged(id).map((name) => position.get(name) ?? -1));
+    for (let at = index; at <= furthest; at++) ends.set(order[at]!, furthest);
+  });
+  return ends;
+}
+
+/** Members of FlowTime's feedback groups. */
 export function feedbackMembers(
   order: readonly string[],
   kindOf: (id: string) => ModelNode["kind"] | undefined,
   lagged: (id: string) => readonly string[],
 ): ReadonlySet<string> {
-  const position = new Map(order.map((id, index) => [id, index]));
-  const members = new Set<string>();
-  order.forEach((id, index) => {
-    if (members.has(id) || kindOf(id) !== "expr") return;
-    const furthest = Math.max(-1, ...lagged(id).map((name) => position.get(name) ?? -1));
-    for (let at = index; at <= furthest; at++) members.add(order[at]!);
-  });
-  return members;
+  return new Set(feedbackGroups(order, kindOf, lagged).keys());
 }

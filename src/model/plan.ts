@@ -1,10 +1,12 @@
+import type { ClassOrder } from "./class-order.ts";
 import type { Model, SeriesRole } from "./model.ts";
 
 /**
  * A compiled model: columns and the operators that fill one row of them per bin, in order.
  *
  * A row holds one value per column. The first `seriesCount` columns are series (declared nodes in declaration order,
- * then generated nodes, then series that exist only because telemetry feeds them); the rest are intermediate results.
+ * then generated nodes, then series that exist only because telemetry feeds them, then classes and edges); the rest are
+ * intermediate results.
  * An operator writes its own column `out` from columns of the same row that earlier operators wrote, and from any
  * column of earlier rows, at most `lookback` bins back. So the last `lookback` rows are all the state there is.
  */
@@ -27,12 +29,34 @@ export interface Plan {
   readonly generated: readonly string[];
   /** Series column by id. */
   readonly columnOf: ReadonlyMap<string, number>;
+  /** How classes share the series of nodes, in evaluation order; only nodes that some class shares. */
+  readonly classSeries: readonly ClassSeriesColumns[];
+  /** Series of edges, in FlowTime's order of writing (engine.md §7.6). */
+  readonly edgeSeries: readonly EdgeSeriesColumn[];
+}
+
+export interface ClassSeriesColumns {
+  readonly nodeId: string;
+  readonly order: ClassOrder;
+  readonly columns: readonly { readonly classId: string; readonly column: number }[];
+}
+
+export interface EdgeSeriesColumn {
+  readonly edgeId: string;
+  readonly metric: "flowVolume" | "attemptsVolume" | "failuresVolume" | "retryVolume";
+  /** Null for the total. */
+  readonly classId: string | null;
+  readonly column: number;
+  /** Exists only once some bin is positive. */
+  readonly needsPositive: boolean;
+  /** For a class: it exists when it is among these. Null for a total. */
+  readonly order: ClassOrder | null;
 }
 
 export interface Column {
   /** Series id, or a name for diagnostics when the column is an intermediate result. */
   readonly id: string;
-  readonly origin: "node" | "generated" | "telemetry" | "intermediate";
+  readonly origin: "node" | "generated" | "telemetry" | "class" | "edge" | "intermediate";
 }
 
 export interface BoundSeries {
@@ -43,7 +67,15 @@ export interface BoundSeries {
 }
 
 export type BinaryFunction = "add" | "subtract" | "multiply" | "divide" | "modulo" | "min" | "max" | "step";
-export type UnaryFunction = "floor" | "ceil" | "round";
+export type UnaryFunction = "floor" | "ceil" | "round" | "finiteOrZero";
+/** Steps of the class algebra (engine.md §7.2.2) on two columns. */
+export type ShareFunction =
+  /** a·b, 0 where b is not finite: a class of a factor times the other's total. */
+  | "shareOfProduct"
+  /** b/a, 0 where a or b is not finite or |a| < 1e-9: what the classes of a dividend (total a) are scaled by (total b). */
+  | "quotientScale"
+  /** Remainder, 0 where |b| ≤ 1e-9. */
+  | "shareModulo";
 
 /** Column numbers are absolute; times are absolute bins; all formulas: engine.md §4.2 and §6. */
 export type Operator =
@@ -53,7 +85,7 @@ export type Operator =
   /** The telemetry cell `inputs[input]` of this bin. */
   | { readonly op: "input"; readonly out: number; readonly input: number }
   | { readonly op: "copy"; readonly out: number; readonly a: number }
-  | { readonly op: BinaryFunction; readonly out: number; readonly a: number; readonly b: number }
+  | { readonly op: BinaryFunction | ShareFunction; readonly out: number; readonly a: number; readonly b: number }
   | { readonly op: UnaryFunction; readonly out: number; readonly a: number }
   /** max(low, min(high, a)) */
   | { readonly op: "clamp"; readonly out: number; readonly a: number; readonly low: number; readonly high: number }
@@ -85,4 +117,182 @@ export type Operator =
         /** Inside FlowTime's feedback groups a non-finite capacity counts as 0, elsewhere as none (engine.md §6.4.2). */
         readonly nonFiniteCapacityIsZero: boolean;
       } | null;
+    }
+  /** What a dispatch gate lets through of a total (engine.md §7.2.3). */
+  | ({ readonly op: "gateTotal"; readonly out: number; readonly a: number; readonly capacity: number | null } & Gate)
+  /** The same of a class of that total: `before` and `after` are the total's columns. */
+  | ({
+      readonly op: "gateClass";
+      readonly out: number;
+      readonly a: number;
+      readonly before: number;
+      readonly after: number;
+    } & Gate)
+  /** Shares scaled to add up to `total` (§7.2.1). Like the following, an operator with several outputs. */
+  | {
+      readonly op: "normalise";
+      readonly outs: readonly number[];
+      readonly shares: readonly number[];
+      readonly total: number;
+    }
+  /** Shares of the winning side of MIN or MAX (§7.2.2); `firstLeft`, `firstRight` receive the first bin a side won. */
+  | {
+      readonly op: "winningSide";
+      readonly outs: readonly number[];
+      /** Per class of `outs`: its column on the left, null when the left has it not. The same on the right. */
+      readonly left: readonly (number | null)[];
+      readonly right: readonly (number | null)[];
+      readonly leftTotal: number;
+      readonly rightTotal: number;
+      readonly total: number;
+      readonly firstLeft: number;
+      readonly firstRight: number;
+    }
+  /** A queue per class, not scaled to the depth (§7.2.3); null where a side has no such class. */
+  | {
+      readonly op: "classQueues";
+      readonly outs: readonly number[];
+      readonly inflow: readonly (number | null)[];
+      readonly outflow: readonly (number | null)[];
+      readonly loss: readonly (number | null)[];
+      readonly initialDepth: number;
+    }
+  /** A retry echo shared among edges by their flow (§7.6.2). */
+  | {
+      readonly op: "retryShares";
+      readonly outs: readonly number[];
+      readonly flows: readonly number[];
+      readonly echo: number;
     };
+
+/** Operators of the class and edge layer; they are evaluated as a whole, one by one. */
+export type ClassOperator = Extract<
+  Operator,
+  { op: "gateTotal" | "gateClass" | "normalise" | "winningSide" | "classQueues" | "retryShares" }
+>;
+
+export interface Gate {
+  readonly period: number;
+  /** 0 … period − 1. */
+  readonly phase: number;
+}
+
+/** Columns that an operator writes. */
+export function outputsOf(operator: Operator): readonly number[] {
+  if (!("outs" in operator)) return [operator.out];
+  return operator.op === "winningSide" ? [...operator.outs, operator.firstLeft, operator.firstRight] : operator.outs;
+}
+
+/** Columns that an operator reads, of its own bin or earlier ones, its own earlier values left out. */
+export function operandsOf(operator: Operator): readonly number[] {
+  const present = (columns: readonly (number | null)[]): readonly number[] =>
+    columns.filter((column) => column !== null);
+  switch (operator.op) {
+    case "const":
+    case "literal":
+    case "input":
+      return [];
+    case "clamp":
+      return [operator.a, operator.low, operator.high];
+    case "pulse":
+      return present([operator.amplitude]);
+    case "queue":
+      return present([operator.inflow, operator.outflow, operator.loss, operator.dispatch?.capacity ?? null]);
+    case "gateTotal":
+      return present([operator.a, operator.capacity]);
+    case "gateClass":
+      return [operator.a, operator.before, operator.after];
+    case "normalise":
+      return [...operator.shares, operator.total];
+    case "winningSide":
+      return [
+        ...present(operator.left),
+        ...present(operator.right),
+        operator.leftTotal,
+        operator.rightTotal,
+        operator.total,
+      ];
+    case "classQueues":
+      return [...present(operator.inflow), ...present(operator.outflow), ...present(operator.loss)];
+    case "retryShares":
+      return [...operator.flows, operator.echo];
+    default:
+      return "b" in operator ? [operator.a, operator.b] : [operator.a];
+  }
+}
+
+/** The operator with every column renamed. */
+export function withColumns(operator: Operator, rename: (column: number) => number): Operator {
+  const optional = (column: number | null): number | null => (column === null ? null : rename(column));
+  const all = (columns: readonly number[]): number[] => columns.map(rename);
+  const some = (columns: readonly (number | null)[]): (number | null)[] => columns.map(optional);
+  switch (operator.op) {
+    case "const":
+    case "literal":
+    case "input":
+      return { ...operator, out: rename(operator.out) };
+    case "clamp":
+      return {
+        ...operator,
+        out: rename(operator.out),
+        a: rename(operator.a),
+        low: rename(operator.low),
+        high: rename(operator.high),
+      };
+    case "pulse":
+      return { ...operator, out: rename(operator.out), amplitude: optional(operator.amplitude) };
+    case "queue":
+      return {
+        ...operator,
+        out: rename(operator.out),
+        inflow: rename(operator.inflow),
+        outflow: rename(operator.outflow),
+        loss: optional(operator.loss),
+        dispatch: operator.dispatch && { ...operator.dispatch, capacity: optional(operator.dispatch.capacity) },
+      };
+    case "gateTotal":
+      return { ...operator, out: rename(operator.out), a: rename(operator.a), capacity: optional(operator.capacity) };
+    case "gateClass":
+      return {
+        ...operator,
+        out: rename(operator.out),
+        a: rename(operator.a),
+        before: rename(operator.before),
+        after: rename(operator.after),
+      };
+    case "normalise":
+      return { ...operator, outs: all(operator.outs), shares: all(operator.shares), total: rename(operator.total) };
+    case "winningSide":
+      return {
+        ...operator,
+        outs: all(operator.outs),
+        left: some(operator.left),
+        right: some(operator.right),
+        leftTotal: rename(operator.leftTotal),
+        rightTotal: rename(operator.rightTotal),
+        total: rename(operator.total),
+        firstLeft: rename(operator.firstLeft),
+        firstRight: rename(operator.firstRight),
+      };
+    case "classQueues":
+      return {
+        ...operator,
+        outs: all(operator.outs),
+        inflow: some(operator.inflow),
+        outflow: some(operator.outflow),
+        loss: some(operator.loss),
+      };
+    case "retryShares":
+      return { ...operator, outs: all(operator.outs), flows: all(operator.flows), echo: rename(operator.echo) };
+    case "shift":
+    case "convolve":
+    case "copy":
+    case "floor":
+    case "ceil":
+    case "round":
+    case "finiteOrZero":
+      return { ...operator, out: rename(operator.out), a: rename(operator.a) };
+    default:
+      return { ...operator, out: rename(operator.out), a: rename(operator.a), b: rename(operator.b) };
+  }
+}

@@ -82,7 +82,10 @@ export class InputDirectory {
   /** The cells of a telemetry frame, all of them or the reason for the first that cannot be placed. */
   cellsOf(frame: TelemetryFrame): readonly Cell[] | Refusal {
     if (frame.classId !== undefined && frame.classId !== "DEFAULT") {
-      return { code: "unbound_series", message: `classId '${frame.classId}': classes are not supported yet.` };
+      return {
+        code: "unbound_series",
+        message: `classId '${frame.classId}': the model computes classes itself (traffic.arrivals); only totals are fed.`,
+      };
     }
     if (frame.seriesId !== undefined) {
       const input = this.inputOf(frame.seriesId.split("@")[0]!);

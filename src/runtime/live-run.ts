@@ -4,11 +4,14 @@ import type { Warning as CoreWarning } from "../analysis/warning.ts";
 import { Evaluator } from "../engine/evaluator.ts";
 import { History } from "../engine/history.ts";
 import { invariant } from "../lib/assert.ts";
-import type { Plan } from "../model/plan.ts";
+import { fold } from "../lib/fold.ts";
+import { type ClassOrder, classesInOrder, NO_CLASSES } from "../model/class-order.ts";
+import type { EdgeSeriesColumn, Plan } from "../model/plan.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { Grid, NodeInfo, RunState } from "../protocol/run.ts";
 import type {
   CheckpointEvent,
+  EdgeDelta,
   LiveState,
   MetricValue,
   NodeDelta,
@@ -18,6 +21,7 @@ import type {
   WarningUpdate,
 } from "../protocol/run-event.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
+import { type Flows, hasFlows, windowWarnings } from "./flow-warnings.ts";
 import { HashChain } from "./hash-chain.ts";
 import { IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
@@ -29,7 +33,7 @@ const SNAPSHOT_NODE_VALUES = 20_000;
 const SNAPSHOT_BINS = 240;
 
 /** Everything a snapshot on disk needs, copied out of the run so that it may go on. */
-export interface RunImage {
+export interface RunImage extends Flows {
   readonly definition: RunDefinition;
   readonly plan: Plan;
   readonly bins: number;
@@ -176,7 +180,7 @@ export class LiveRun {
       rev: 0,
       startUtc: binStartUtc(this.plan.source.grid, bin),
       nodes: this.nodeDeltas(cells),
-      edges: [],
+      edges: this.edgeDeltas(row),
       warnings,
       hash: this.chain.append(row, this.plan.seriesCount),
       prevHash,
@@ -218,14 +222,22 @@ export class LiveRun {
 
   /** A copy of the run as of the newest evaluated bin. */
   image(): RunImage {
+    const { plan } = this;
+    const values = (column: number): Float64Array => this.history.column(column);
+    const classSeries = this.classSeries();
+    const edgeSeries = this.edgeSeries();
     const bins = this.evaluator.bin;
     return {
       definition: this.definition,
-      plan: this.plan,
+      plan,
       bins,
-      series: this.plan.order.map((id) => ({ id, values: this.history.column(this.plan.columnOf.get(id)!) })),
+      series: plan.order.map((id) => ({ id, values: values(plan.columnOf.get(id)!) })),
+      classSeries,
+      edgeSeries,
       fileSeries: this.fileSeries(),
-      warnings: this.analyser.active(),
+      warnings: hasFlows(plan)
+        ? windowWarnings(plan, bins, { classSeries, edgeSeries }, values)
+        : this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),
       seq: this.seq,
       hash: this.hash(),
@@ -235,6 +247,55 @@ export class LiveRun {
   /** One series over all evaluated bins. */
   values(seriesId: string): Float64Array {
     return this.history.column(this.plan.columnOf.get(seriesId)!);
+  }
+
+  private classSeries(): RunImage["classSeries"] {
+    return new Map(
+      this.plan.classSeries.map(({ nodeId, order, columns }) => {
+        const columnOf = new Map(columns.map(({ classId, column }) => [fold(classId), column]));
+        const classes = this.presentClasses(order).map((classId) => ({
+          classId,
+          values: this.history.column(columnOf.get(fold(classId))!),
+        }));
+        return [nodeId, classes] as const;
+      }),
+    );
+  }
+
+  private edgeSeries(): RunImage["edgeSeries"] {
+    // A total and the classes behind it, which come in the order in which they have come up.
+    const groups: EdgeSeriesColumn[][] = [];
+    for (const entry of this.plan.edgeSeries) {
+      if (entry.classId === null) groups.push([entry]);
+      else groups.at(-1)!.push(entry);
+    }
+    return groups.flatMap(([total, ...classes]) => {
+      const order = classes[0]?.order ?? NO_CLASSES;
+      const present = this.presentClasses(order).flatMap((classId) =>
+        classes.filter((entry) => fold(entry.classId ?? "") === fold(classId)),
+      );
+      return [total!, ...present].flatMap(({ edgeId, metric, classId, column, needsPositive }) => {
+        const values = this.history.column(column);
+        return needsPositive && !values.some((value) => value > 0) ? [] : [{ edgeId, metric, classId, values }];
+      });
+    });
+  }
+
+  /** Classes that have come up so far. */
+  private presentClasses(order: ClassOrder): readonly string[] {
+    const { row } = this.evaluator;
+    return classesInOrder(order, (column) => row[column]!);
+  }
+
+  private edgeDeltas(row: Float64Array): EdgeDelta[] {
+    const deltas = new Map<string, Record<string, MetricValue>>();
+    for (const { edgeId, metric, classId, column } of this.plan.edgeSeries) {
+      if (classId !== null) continue;
+      const metrics = deltas.get(edgeId) ?? {};
+      metrics[metric] = metricValue(row[column]!);
+      deltas.set(edgeId, metrics);
+    }
+    return Array.from(deltas, ([id, metrics]) => ({ id, metrics }));
   }
 
   private fileSeries(): RunImage["fileSeries"] {

@@ -99,6 +99,7 @@ export function assembleModelRun(
   const { clock, random, seed } = options;
   return assembleRun({
     ...snapshotContent(image),
+    ...(options.mode === "direct" ? { edgeSeries: [] } : {}),
     requestedSeed: seed,
     provenance: null,
     inputHash: null,

@@ -53,13 +53,17 @@ export class FolderSnapshots implements SnapshotSink {
 /** Model text, series and warnings of an image as artifacts hold them: a model of as many bins as are sealed. */
 export function snapshotContent(
   image: RunImage,
-): Pick<SnapshotInput, "modelText" | "model" | "bins" | "series" | "warnings" | "extraFiles"> {
+): Pick<
+  SnapshotInput,
+  "modelText" | "model" | "bins" | "series" | "classSeries" | "edgeSeries" | "warnings" | "extraFiles"
+> {
   const { plan, bins } = image;
   const isWhole = bins === plan.source.grid.bins;
   const modelText = isWhole ? plan.source.text : cutModelText(plan.source.text, bins);
   const model = isWhole ? plan.source : parseModel(modelText).model;
   invariant(model !== null, "a model cut to its first bins is a model");
-  return { modelText, model, bins, series: image.series, warnings: image.warnings, extraFiles: telemetryFiles(image) };
+  const { series, classSeries, edgeSeries, warnings } = image;
+  return { modelText, model, bins, series, classSeries, edgeSeries, warnings, extraFiles: telemetryFiles(image) };
 }
 
 /** Telemetry that fed `file:` references goes where the model text looks for it, as far as that is inside the folder. */

@@ -87,6 +87,21 @@ const computationNode = fc.oneof(
   },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("expr" as const), term }) },
   {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("router" as const),
+      queue: pick,
+      routes: fc.array(
+        fc.record({
+          target: pick,
+          classes: fc.constantFrom([], [], ["Gold"], ["Std"], ["Gold", "Std"]),
+          weight: fc.constantFrom(1, 2, 0.5),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("buffer" as const),
@@ -137,9 +152,11 @@ export const randomModel: fc.Arbitrary<RandomModel> = fc
     bins: fc.integer({ min: 1, max: 24 }),
     nodes: fc.array(computationNode, { minLength: 2, maxLength: 12 }),
     topology: fc.array(topologyNode, { maxLength: 4 }),
+    // Two classes: of three or more, FlowTime sums in an order that depends on bins still to come.
+    arrivals: fc.array(fc.record({ node: pick, classId: fc.constantFrom("Gold", "Std") }), { maxLength: 3 }),
     shuffle: fc.array(fc.nat({ max: 1000 }), { minLength: 12, maxLength: 12 }),
   })
-  .map(({ bins, nodes, topology, shuffle }) => {
+  .map(({ bins, nodes, topology, arrivals, shuffle }) => {
     const ids = nodes.map((_, index) => `n${index}`);
     const blocks = nodes.map((node, index) => nodeText(node, index, ids, bins));
     const order = blocks.map((_, index) => index).sort((a, b) => shuffle[a]! - shuffle[b]! || a - b);
@@ -150,6 +167,7 @@ export const randomModel: fc.Arbitrary<RandomModel> = fc
       "  binSize: 5",
       "  binUnit: minutes",
       '  start: "2026-01-05T00:00:00Z"',
+      ...(arrivals.length === 0 ? [] : trafficText(arrivals, ids)),
       "nodes:",
       ...order.flatMap((index) => blocks[index]!),
       ...(topology.length > 0 ? topologyText(topology, ids) : []),
@@ -180,6 +198,20 @@ function nodeText(node: Drawn<typeof computationNode>, index: number, ids: reado
     }
     case "expr":
       return [...head("expr"), `    expr: "${termText(node.term, index, ids)}"`];
+    case "router": {
+      if (index === 0) return constant([4, 5]);
+      const targets = ids.filter((_, other) => other !== index);
+      return [
+        ...head("router"),
+        "    inputs:",
+        `      queue: ${earlier(node.queue)}`,
+        "    routes:",
+        ...node.routes.flatMap(({ target, classes, weight }) => [
+          `      - target: ${targets[target % targets.length]}`,
+          classes.length > 0 ? `        classes: [${classes.join(", ")}]` : `        weight: ${weight}`,
+        ]),
+      ];
+    }
     case "buffer": {
       if (index === 0) return constant([1, 2, 3]);
       const { schedule } = node;
@@ -199,6 +231,21 @@ function nodeText(node: Drawn<typeof computationNode>, index: number, ids: reado
       ];
     }
   }
+}
+
+function trafficText(arrivals: readonly { node: number; classId: string }[], ids: readonly string[]): string[] {
+  return [
+    "classes:",
+    "  - id: Gold",
+    "  - id: Std",
+    "traffic:",
+    "  arrivals:",
+    ...arrivals.flatMap(({ node, classId }) => [
+      `    - nodeId: ${ids[node % ids.length]}`,
+      `      classId: ${classId}`,
+      "      pattern: { kind: constant, ratePerBin: 1 }",
+    ]),
+  ];
 }
 
 function termText(term: Term, index: number, ids: readonly string[]): string {

@@ -1,0 +1,265 @@
+import { fold } from "../lib/fold.ts";
+import { ClassAlgebra } from "./class-algebra.ts";
+import { ClassColumns, type Contribution, unionOf } from "./class-columns.ts";
+import { normalisedKind } from "./descriptor.ts";
+import type { OperatorList } from "./emit.ts";
+import { dispatchPhase, initialDepthOf } from "./emit-nodes.ts";
+import type { Expression } from "./expression.ts";
+import type { BufferNode, Model, ModelNode } from "./model.ts";
+import { splitRoutes } from "./split-routes.ts";
+
+export interface DecompositionInput {
+  readonly model: Model;
+  /** Evaluation order. Nodes without a total are left out. */
+  readonly order: readonly string[];
+  /** Column of a series by id. */
+  readonly totals: ReadonlyMap<string, number>;
+  readonly trees: ReadonlyMap<string, Expression>;
+  /** Series id by `file:` reference. */
+  readonly fileSeries: ReadonlyMap<string, string>;
+  /** Classes that telemetry gives; they stand before everything the model says. */
+  readonly given: ReadonlyMap<string, ClassColumns>;
+  readonly operators: OperatorList;
+}
+
+export type Contributions = ReadonlyMap<string, Contribution>;
+
+/**
+ * Compiles how classes share every series (engine.md §7.2): an evaluation of all nodes, repeated after each of three
+ * rounds of overrides (routers, queues, topology queues). Equal operators are one, so a repetition costs only what
+ * changed. Where FlowTime fails (D7, D13) this is the causal solution.
+ * The oracle of the same rules over whole series is `engine/batch-classes.ts`.
+ */
+export function decomposeClasses(input: DecompositionInput): Contributions {
+  const assigned = new Map(input.model.arrivals.map(({ nodeId, classId }) => [fold(nodeId), classId]));
+  if (assigned.size === 0 && input.given.size === 0) return new Map();
+  return new Decomposition(input, assigned).run();
+}
+
+class Decomposition {
+  private readonly input: DecompositionInput;
+  private readonly assigned: ReadonlyMap<string, string>;
+  private readonly nodes: ReadonlyMap<string, ModelNode>;
+  /** Classes that stand before a node's own; grows from round to round, never replaced. */
+  private readonly overrides: Map<string, ClassColumns>;
+
+  constructor(input: DecompositionInput, assigned: ReadonlyMap<string, string>) {
+    this.input = input;
+    this.assigned = assigned;
+    this.nodes = new Map(input.model.nodes.map((node) => [node.id, node]));
+    this.overrides = new Map(input.given);
+  }
+
+  run(): Contributions {
+    const { nodes, topology } = this.input.model;
+    let contributions = this.evaluate();
+    this.overrideRouters(contributions);
+    contributions = this.evaluate();
+    for (const node of nodes) {
+      if (node.kind === "serviceWithBuffer") this.inherit(contributions, node.inflow, [node.outflow, node.loss]);
+    }
+    contributions = this.evaluate();
+    for (const node of topology?.nodes ?? []) {
+      if (normalisedKind(node) !== "servicewithbuffer") continue;
+      const { arrivals, served, errors } = node.semantics.series;
+      this.inherit(contributions, arrivals, [served, errors]);
+    }
+    return this.evaluate();
+  }
+
+  private overrideRouters(contributions: Contributions): void {
+    const { operators, totals } = this.input;
+    const routed = new Map<string, ClassColumns>();
+    const sources = new Map<string, ClassColumns>();
+    for (const node of this.input.model.nodes) {
+      if (node.kind !== "router") continue;
+      const source = contributions.get(this.resolve(node.queue));
+      if (source === undefined) continue;
+      for (const { route, classes } of splitRoutes(node, source, operators)) {
+        if (!totals.has(route.target)) continue;
+        const before = routed.get(route.target);
+        routed.set(route.target, before === undefined ? classes : this.sum(before, classes, node.id));
+      }
+      sources.set(node.id, source.classes);
+    }
+    for (const [id, classes] of sources) if (!routed.has(id)) routed.set(id, classes);
+    for (const [id, classes] of routed) this.addOverride(id, this.algebra(id).normalise(classes, totals.get(id)!));
+  }
+
+  private sum(left: ClassColumns, right: ClassColumns, owner: string): ClassColumns {
+    const { order, ids } = unionOf([left, right]);
+    const columnOf = (classId: string): number => {
+      const [a, b] = [left.get(classId), right.get(classId)];
+      return a === null || b === null ? (a ?? b)! : this.input.operators.derive({ op: "add", a, b }, owner);
+    };
+    return new ClassColumns(
+      order,
+      ids.map((classId) => [classId, columnOf(classId)]),
+    );
+  }
+
+  /** What goes out of a queue-like thing has the classes of what comes in, as far as nothing else is known of it. */
+  private inherit(
+    contributions: Contributions,
+    from: string | undefined,
+    to: readonly (string | null | undefined)[],
+  ): void {
+    const source = from === undefined ? undefined : contributions.get(this.resolve(from));
+    if (source === undefined || source.classes.size === 0) return;
+    for (const reference of to) {
+      if (reference === null || reference === undefined) continue;
+      const id = this.resolve(reference);
+      const total = this.input.totals.get(id);
+      if (total === undefined || (contributions.get(id)?.classes.size ?? 0) > 0) continue;
+      this.addOverride(id, this.algebra(id).normalise(source.classes, total));
+    }
+  }
+
+  private addOverride(id: string, classes: ClassColumns): void {
+    if (classes.size > 0 && !this.overrides.has(id)) this.overrides.set(id, classes);
+  }
+
+  /**
+   * One pass over all nodes. What a node reads of a later one (through SHIFT: D7) stands in columns of its own, which are
+   * filled when the later node is known; which classes it has is found by repeating the pass until that stays the same.
+   */
+  private evaluate(): Contributions {
+    let ahead = new Map<string, readonly string[]>();
+    for (;;) {
+      const { contributions, awaited } = this.pass(ahead);
+      const found = new Map([...awaited.keys()].map((id) => [id, contributions.get(id)?.classes.ids ?? []] as const));
+      const isStable = [...found].every(([id, classIds]) => (ahead.get(id) ?? []).join("\n") === classIds.join("\n"));
+      if (isStable) {
+        this.fill(awaited, contributions);
+        return contributions;
+      }
+      ahead = found;
+    }
+  }
+
+  private pass(ahead: ReadonlyMap<string, readonly string[]>): {
+    contributions: Map<string, Contribution>;
+    awaited: ReadonlyMap<string, Contribution>;
+  } {
+    const { order, totals, operators } = this.input;
+    const contributions = new Map<string, Contribution>();
+    const awaited = new Map<string, Contribution>();
+    const read = (reference: string): Contribution => {
+      const id = this.resolve(reference);
+      let known = contributions.get(id) ?? awaited.get(id);
+      if (known === undefined) {
+        const classIds = ahead.get(id) ?? [];
+        known = {
+          total: operators.newColumn(id),
+          classes: new ClassColumns(
+            { kind: "list", classIds },
+            classIds.map((classId) => [classId, operators.newColumn(id)]),
+          ),
+        };
+        awaited.set(id, known);
+      }
+      return known;
+    };
+    for (const [id, total] of totals) {
+      if (!this.nodes.has(id)) contributions.set(id, { total, classes: new ClassColumns() });
+    }
+    for (const id of order) {
+      const total = totals.get(id);
+      if (total === undefined) continue;
+      contributions.set(id, this.contribution(this.nodes.get(id)!, total, read, contributions));
+    }
+    return { contributions, awaited };
+  }
+
+  private fill(awaited: ReadonlyMap<string, Contribution>, contributions: Contributions): void {
+    const { operators } = this.input;
+    for (const [id, { total, classes }] of awaited) {
+      const known = contributions.get(id);
+      operators.push({ op: "copy", out: total, a: known?.total ?? operators.literal(0, id) });
+      for (const { classId, column } of classes.all) {
+        operators.push({ op: "copy", out: column, a: known?.classes.get(classId) ?? operators.literal(0, id) });
+      }
+    }
+  }
+
+  private contribution(
+    node: ModelNode,
+    total: number,
+    read: (id: string) => Contribution,
+    contributions: Map<string, Contribution>,
+  ): Contribution {
+    const override = this.overrides.get(node.id);
+    if (override !== undefined) return { total, classes: override };
+    const assigned = this.assigned.get(fold(node.id));
+    if (assigned !== undefined) {
+      const classes = new ClassColumns({ kind: "list", classIds: [assigned] }, [[assigned, total]]);
+      return { total, classes };
+    }
+    switch (node.kind) {
+      case "expr":
+        return new ClassAlgebra(this.input.operators, node.id, read).value(this.input.trees.get(node.id)!);
+      case "serviceWithBuffer":
+        return { total, classes: this.queue(node, total, read, contributions) };
+      default:
+        return { total, classes: new ClassColumns() };
+    }
+  }
+
+  private queue(
+    node: BufferNode,
+    total: number,
+    read: (id: string) => Contribution,
+    contributions: Map<string, Contribution>,
+  ): ClassColumns {
+    const { operators, model } = this.input;
+    let outflow = read(node.outflow);
+    if (node.dispatchSchedule !== null) {
+      outflow = this.gated(node, outflow, read);
+      // As in FlowTime the gate shows in the outflow's own classes and in all that is evaluated after it (D8).
+      if (contributions.has(this.resolve(node.outflow))) contributions.set(this.resolve(node.outflow), outflow);
+    }
+    const inflow = read(node.inflow).classes;
+    const loss = node.loss === null ? new ClassColumns() : read(node.loss).classes;
+    const { order, ids } = unionOf([inflow, outflow.classes, loss]);
+    if (ids.length === 0) return new ClassColumns();
+    const outs = operators.deriveGroup(
+      {
+        op: "classQueues",
+        inflow: ids.map((classId) => inflow.get(classId)),
+        outflow: ids.map((classId) => outflow.classes.get(classId)),
+        loss: ids.map((classId) => loss.get(classId)),
+        initialDepth: initialDepthOf(node.id, model),
+      },
+      ids.length,
+      node.id,
+    );
+    const classes = new ClassColumns(
+      order,
+      ids.map((classId, index) => [classId, outs[index]!]),
+    );
+    return this.algebra(node.id).normalise(classes, total);
+  }
+
+  private gated(node: BufferNode, outflow: Contribution, read: (id: string) => Contribution): Contribution {
+    const { operators } = this.input;
+    const schedule = node.dispatchSchedule!;
+    const gate = { period: schedule.periodBins, phase: dispatchPhase(schedule) };
+    const capacity = schedule.capacitySeries === null ? null : read(schedule.capacitySeries).total;
+    const before = outflow.total;
+    const after = operators.derive({ op: "gateTotal", a: before, capacity, ...gate }, node.id);
+    const classes = outflow.classes.map((a) =>
+      operators.derive({ op: "gateClass", a, before, after, ...gate }, node.id),
+    );
+    return { total: after, classes };
+  }
+
+  private algebra(owner: string): ClassAlgebra {
+    return new ClassAlgebra(this.input.operators, owner, () => {
+      throw new Error("normalising reads no node");
+    });
+  }
+
+  private resolve(reference: string): string {
+    return this.input.fileSeries.get(reference) ?? reference;
+  }
+}

@@ -1,0 +1,102 @@
+import { isFileReference } from "./descriptor.ts";
+import type { Diagnostic } from "./diagnostics.ts";
+import type { ExpressionCompiler, OperatorList, Scope } from "./emit.ts";
+import type { Expression } from "./expression.ts";
+import type { BufferNode, DispatchSchedule, Model, ModelNode, PmfNode } from "./model.ts";
+
+/** What emission needs besides the node and the columns it reads. */
+export interface NodeContext {
+  readonly model: Model;
+  readonly trees: ReadonlyMap<string, Expression>;
+  /** Members of FlowTime's feedback groups. */
+  readonly feedback: ReadonlySet<string>;
+  readonly operators: OperatorList;
+  readonly expressions: ExpressionCompiler;
+  readonly diagnostics: Diagnostic[];
+}
+
+/** Emits the operators of one node into its column. */
+export function emitNode(
+  node: ModelNode,
+  out: number,
+  scope: Scope,
+  { model, trees, feedback, operators, expressions, diagnostics }: NodeContext,
+): void {
+  switch (node.kind) {
+    case "const":
+      operators.push({ op: "const", out, values: Float64Array.from(node.values) });
+      return;
+    case "pmf": {
+      const expected = expectedValue(node);
+      if (typeof expected === "number") {
+        operators.push({ op: "literal", out, value: expected });
+        return;
+      }
+      const index = model.nodes.indexOf(node);
+      diagnostics.push({
+        severity: "error",
+        tier: "compile",
+        code: "pmf_probabilities",
+        message: expected.problem,
+        pointer: `/nodes/${index}/pmf/probabilities`,
+        span: node.span,
+      });
+      return;
+    }
+    case "expr":
+      expressions.compile(node, trees.get(node.id)!, out, feedback.has(node.id), scope);
+      return;
+    case "serviceWithBuffer":
+      operators.push(queueOperator(node, out, feedback.has(node.id), model, scope));
+      return;
+    case "router":
+      operators.push({ op: "copy", out, a: scope(node.queue) });
+  }
+}
+
+/** E = Σ value·p in list order, probabilities normalised when they miss 1 by more than 1e-6 (engine.md §6.3). */
+function expectedValue(node: PmfNode): number | { problem: string } {
+  const total = node.probabilities.reduce((sum, probability) => sum + probability, 0);
+  if (node.probabilities.some((probability) => probability < 0) || !(total > 0)) {
+    return { problem: `Node ${node.id}: pmf probabilities must be non-negative with a positive sum.` };
+  }
+  const scale = Math.abs(total - 1) <= 1e-6 ? 1 : total;
+  return node.values.reduce((sum, value, index) => sum + value * (node.probabilities[index]! / scale), 0);
+}
+
+function queueOperator(node: BufferNode, out: number, isFeedback: boolean, model: Model, scope: Scope) {
+  const schedule = node.dispatchSchedule;
+  return {
+    op: "queue",
+    out,
+    inflow: scope(node.inflow),
+    outflow: scope(node.outflow),
+    loss: node.loss === null ? null : scope(node.loss),
+    initialDepth: initialDepthOf(node.id, model),
+    dispatch:
+      schedule === null
+        ? null
+        : {
+            period: schedule.periodBins,
+            phase: dispatchPhase(schedule),
+            capacity: schedule.capacitySeries === null ? null : scope(schedule.capacitySeries),
+            nonFiniteCapacityIsZero: isFeedback,
+          },
+  } as const;
+}
+
+/** Phase of a schedule within its period: 0 … period − 1. */
+export function dispatchPhase({ periodBins, phaseOffset }: DispatchSchedule): number {
+  return ((phaseOffset % periodBins) + periodBins) % periodBins;
+}
+
+/** Depth before bin 0: the last topology node whose queue is this one decides (engine.md §3.2). */
+export function initialDepthOf(nodeId: string, model: Model): number {
+  let depth = 0;
+  for (const node of model.topology?.nodes ?? []) {
+    const reference = node.semantics.series.queueDepth;
+    if (reference === undefined || isFileReference(reference)) continue;
+    if (reference.toLowerCase() === nodeId.toLowerCase()) depth = node.initialQueueDepth ?? 0;
+  }
+  return depth;
+}
