@@ -1,5 +1,6 @@
 import { parseUtc } from "../lib/utc-time.ts";
 import { roleOfMetric } from "../model/bind.ts";
+import { seriesNodeId } from "../model/descriptor.ts";
 import type { TimeGrid } from "../model/model.ts";
 import type { Plan } from "../model/plan.ts";
 import { cellToNumber, type FrameErrorCode, type FrameTime, type TelemetryFrame } from "../protocol/frame.ts";
@@ -17,6 +18,8 @@ export interface Cell {
 }
 
 const MINUTES_PER_UNIT = { minutes: 1, hours: 60, days: 1440, weeks: 10080 } as const;
+/** The class of a total. */
+const DEFAULT_CLASS = "DEFAULT";
 /** Names in an error message: enough to recognise a mistake, not a dump. */
 const MAX_NAMES = 8;
 
@@ -81,14 +84,15 @@ export class InputDirectory {
 
   /** The cells of a telemetry frame, all of them or the reason for the first that cannot be placed. */
   cellsOf(frame: TelemetryFrame): readonly Cell[] | Refusal {
-    if (frame.classId !== undefined && frame.classId !== "DEFAULT") {
+    const classId = frame.classId ?? classOfSeries(frame.seriesId);
+    if (classId !== DEFAULT_CLASS) {
       return {
         code: "unbound_series",
-        message: `classId '${frame.classId}': the model computes classes itself (traffic.arrivals); only totals are fed.`,
+        message: `Class '${classId}': the model computes classes itself (traffic.arrivals); only totals are fed.`,
       };
     }
     if (frame.seriesId !== undefined) {
-      const input = this.inputOf(frame.seriesId.split("@")[0]!);
+      const input = this.inputOf(seriesNodeId(frame.seriesId));
       return typeof input === "number" ? [{ input, value: cellToNumber(frame.value ?? null) }] : input;
     }
     const node = this.nodes.get(frame.nodeId!.toLowerCase());
@@ -134,6 +138,11 @@ export class InputDirectory {
       : "is not a series of the model";
     return { code: "unbound_series", message: `Series '${seriesId}' ${reason}. Fed by telemetry: ${names(bound)}.` };
   }
+}
+
+/** The class that a series id names in its last part, as in `arrivals@ARRIVALS@Gold`; the total's when it names none. */
+function classOfSeries(seriesId: string | undefined): string {
+  return seriesId?.includes("@") ? seriesId.slice(seriesId.lastIndexOf("@") + 1).trim() : DEFAULT_CLASS;
 }
 
 function names(all: readonly string[]): string {
