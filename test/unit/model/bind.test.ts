@@ -69,7 +69,7 @@ describe("what cannot be bound", () => {
       "unknown_binding",
       "arrivals, served, queueDepth",
     ],
-    ["a class", { nodeId: "Desk", metric: "arrivals", classId: "Gold" }, "classes_not_supported", "Gold"],
+    ["a class", { nodeId: "Desk", metric: "arrivals", classId: "Gold" }, "class_telemetry_not_supported", "Gold"],
   ])("%s", (_name, request, code, text) => {
     const { diagnostics } = resolveBindings(MODEL, [request, "arr"]);
     expect(diagnostics).toMatchObject([
@@ -80,6 +80,14 @@ describe("what cannot be bound", () => {
   test("all of them at once", () => {
     expect(resolveBindings(MODEL, ["x", "y", { nodeId: "Z", metric: "arrivals" }]).diagnostics).toHaveLength(3);
   });
+});
+
+test("a class is passed over where the model computes classes itself", () => {
+  const span = { line: 1, column: 1, startOffset: 0, endOffset: 0 };
+  const model = { ...MODEL, arrivals: [{ nodeId: "arr", classId: "Gold", span }] };
+  const { bound: ids, diagnostics } = resolveBindings(model, [{ nodeId: "Desk", metric: "arrivals", classId: "Gold" }]);
+  expect([...ids]).not.toContain("arr");
+  expect(diagnostics).toEqual([]);
 });
 
 test("a series made for a file takes a name that is free", () => {
