@@ -21,6 +21,8 @@ interface IndexLine {
   readonly case: string;
   readonly features: readonly string[];
   readonly warnings: readonly string[];
+  /** Edge series of the run. */
+  readonly edges: number;
 }
 
 interface Candidate {
@@ -42,10 +44,11 @@ const candidates = results
   .filter(({ name, outcome }) => outcome === "passed" && OWN.test(name))
   .map(({ kind, name }): Candidate => {
     const folder = kind === "bundles" ? path.join(reference, kind, name) : path.join(golden, kind, name);
-    const { features, warnings } = index.get(`${kind === "bundles" ? "simulation" : kind}/${name}`)!;
-    // Simulations are compared by their series alone, so they prove no warning.
-    const codes = kind === "direct" || kind === "prefix" ? warnings.map((code) => `warning ${code}`) : [];
-    return { kind, name, bytes: bytesOf(folder), proves: [`kind ${kind}`, ...features, ...codes] };
+    const { features, warnings, edges } = index.get(`${kind === "bundles" ? "simulation" : kind}/${name}`)!;
+    const codes = kind === "bundles" ? [] : warnings.map((code) => `warning ${code}`);
+    const layer = kind === "prefix" ? "direct" : kind;
+    const inLayer = [...features, ...(edges > 0 ? ["edge series"] : [])].map((feature) => `${layer} ${feature}`);
+    return { kind, name, bytes: bytesOf(folder), proves: [`kind ${kind}`, ...inLayer, ...codes] };
   })
   .sort((a, b) => a.bytes - b.bytes || (a.name < b.name ? -1 : 1));
 
