@@ -1,23 +1,26 @@
 import { describe, expect, test } from "vitest";
-import { evaluateWindow } from "../../../src/engine/batch.ts";
+import { edgeSeries } from "../../../src/engine/batch-edges.ts";
+import { runSimulation } from "../../../src/engine/batch-run.ts";
 import { Evaluator } from "../../../src/engine/evaluator.ts";
 import { compileModel } from "../../../src/model/compile.ts";
 import type { Model } from "../../../src/model/model.ts";
 import { parseModel } from "../../../src/model/parse.ts";
-import type { Plan } from "../../../src/model/plan.ts";
+import type { EdgeSeriesColumn, Plan } from "../../../src/model/plan.ts";
 import { timestampedRunId } from "../../../src/protocol/ids.ts";
 import { LiveRun } from "../../../src/runtime/live-run.ts";
 import { modelText } from "../../support/model-builder.ts";
 import { VECTORS, type Vector } from "./vectors.ts";
 
-function planOf({ model: short, unvalidated, id }: Vector): Plan {
+function modelOf({ model: short, unvalidated, id }: Vector): Model {
   const { model, diagnostics } = parseModel(modelText(short));
-  const compiled = model === null ? null : compileModel(withReferences(model, unvalidated ?? {}));
-  if (!compiled?.plan) {
-    const findings = [...diagnostics, ...(compiled?.diagnostics ?? [])];
-    throw new Error(`${id}: ${findings.map(({ message }) => message).join("; ")}`);
-  }
-  return compiled.plan;
+  if (model === null) throw new Error(`${id}: ${diagnostics.map(({ message }) => message).join("; ")}`);
+  return withReferences(model, unvalidated ?? {});
+}
+
+function planOf(vector: Vector): Plan {
+  const { plan, diagnostics } = compileModel(modelOf(vector));
+  if (plan === null) throw new Error(`${vector.id}: ${diagnostics.map(({ message }) => message).join("; ")}`);
+  return plan;
 }
 
 function withReferences(model: Model, references: Readonly<Record<string, string>>): Model {
@@ -49,26 +52,53 @@ function liveRunOf(vector: Vector): LiveRun {
   return run;
 }
 
+/** Series by name, as the table names them. */
+type Figures = ReadonlyMap<string, Iterable<number>>;
+
 /** Every way there is of evaluating a model that needs no telemetry; all must agree with the table. */
-const WAYS: Readonly<Record<string, (vector: Vector) => (id: string) => Iterable<number>>> = {
+const WAYS: Readonly<Record<string, (vector: Vector) => Figures>> = {
   "whole window": (vector) => {
-    const plan = planOf(vector);
-    const series = evaluateWindow(plan, plan.source.grid.bins, () => Number.NaN);
-    return (id) => series.get(id)!;
+    const model = modelOf(vector);
+    const { batch, totals, classes } = runSimulation(model, model.grid.bins);
+    return new Map<string, Iterable<number>>([
+      ...totals,
+      ...[...classes].flatMap(([id, shares]) =>
+        Array.from(shares, ([name, values]) => [`${id}@${name}`, values] as const),
+      ),
+      ...edgeSeries(batch, totals, classes).map((edge) => [edgeName(edge), edge.values] as const),
+    ]);
   },
   interpreted: (vector) => binByBin(vector, "interpreted"),
   compiled: (vector) => binByBin(vector, "compiled"),
   "live run": (vector) => {
-    const run = liveRunOf(vector);
-    return (id) => run.values(id);
+    const { series, classSeries, edgeSeries: edges } = liveRunOf(vector).image();
+    return new Map<string, Iterable<number>>([
+      ...series.map(({ id, values }) => [id, values] as const),
+      ...[...classSeries].flatMap(([id, shares]) =>
+        shares.map(({ classId, values }) => [`${id}@${classId}`, values] as const),
+      ),
+      ...edges.map((edge) => [edgeName(edge), edge.values] as const),
+    ]);
   },
 };
 
-function binByBin(vector: Vector, execution: "interpreted" | "compiled"): (id: string) => number[] {
+function edgeName({ edgeId, metric, classId }: Pick<EdgeSeriesColumn, "edgeId" | "metric" | "classId">): string {
+  return `${edgeId} ${metric}${classId === null ? "" : `@${classId}`}`;
+}
+
+/** Which classes and edges exist depends on the bins; here all that may exist are there. */
+function binByBin(vector: Vector, execution: "interpreted" | "compiled"): Figures {
   const plan = planOf(vector);
   const evaluator = new Evaluator(plan, { execution });
   const rows = Array.from({ length: plan.source.grid.bins }, () => evaluator.advance(new Float64Array(0)).slice());
-  return (id) => rows.map((row) => row[plan.columnOf.get(id)!]!);
+  const names: (readonly [string, number])[] = [
+    ...plan.columnOf,
+    ...plan.classSeries.flatMap(({ nodeId, columns }) =>
+      columns.map(({ classId, column }) => [`${nodeId}@${classId}`, column] as const),
+    ),
+    ...plan.edgeSeries.map((edge) => [edgeName(edge), edge.column] as const),
+  ];
+  return new Map(names.map(([name, column]) => [name, rows.map((row) => row[column]!)]));
 }
 
 /** Bits as text; the table does not tell −0 from 0. */
@@ -83,8 +113,10 @@ describe.each(VECTORS)("$id $title", (vector) => {
   }
   test.each(Object.entries(WAYS))("%s", (_name, evaluate) => {
     const values = evaluate(vector);
-    for (const [id, expected] of Object.entries(vector.series ?? {}))
-      expect(figures(values(id)), id).toEqual(figures(expected));
+    for (const [name, expected] of Object.entries(vector.series ?? {}))
+      expect(figures(values.get(name) ?? []), name).toEqual(figures(expected));
+    if (evaluate === WAYS.interpreted || evaluate === WAYS.compiled) return;
+    for (const name of vector.absent ?? []) expect([...values.keys()]).not.toContain(name);
   });
 
   const { order, generated, expressions, references, warnings } = vector;
