@@ -3,6 +3,7 @@ import path from "node:path";
 import { invariant } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import { parseModel } from "../model/parse.ts";
+import type { Plan } from "../model/plan.ts";
 import type { RunMode, SnapshotReference } from "../protocol/run.ts";
 import { assembleRun, roundTripUtc, type SnapshotInput } from "../snapshot/assemble.ts";
 import { cutModelText } from "../snapshot/cut-model.ts";
@@ -59,11 +60,29 @@ export function snapshotContent(
 > {
   const { plan, bins } = image;
   const isWhole = bins === plan.source.grid.bins;
-  const modelText = isWhole ? plan.source.text : cutModelText(plan.source.text, bins);
+  const wholeText = textWithQueueIds(plan);
+  const modelText = isWhole ? wholeText : cutModelText(wholeText, bins);
   const model = isWhole ? plan.source : parseModel(modelText).model;
   invariant(model !== null, "a model cut to its first bins is a model");
   const { series, classSeries, edgeSeries, warnings } = image;
   return { modelText, model, bins, series, classSeries, edgeSeries, warnings, extraFiles: telemetryFiles(image) };
+}
+
+/**
+ * The model text with queue references that name no node of it (such as `self`) replaced by the queue that compilation
+ * made: FlowTime's writer and readers know series only by their ids.
+ */
+function textWithQueueIds(plan: Plan): string {
+  const edits = (plan.source.topology?.nodes ?? []).flatMap(({ semantics }, index) => {
+    const id = plan.model.topology?.nodes[index]?.semantics.series.queueDepth;
+    const span = semantics.seriesSpans.queueDepth;
+    return span === undefined || id === undefined || id === semantics.series.queueDepth ? [] : [{ span, id }];
+  });
+  edits.sort((a, b) => b.span.startOffset - a.span.startOffset);
+  return edits.reduce(
+    (text, { span, id }) => text.slice(0, span.startOffset) + id + text.slice(span.endOffset),
+    plan.source.text,
+  );
 }
 
 /** Telemetry that fed `file:` references goes where the model text looks for it, as far as that is inside the folder. */
