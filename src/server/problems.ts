@@ -26,12 +26,14 @@ const PROBLEM_OF_LOG_ERROR = {
 } as const satisfies Record<LogErrorCode, ProblemCode>;
 
 /** Codes of inner errors that stand for a problem of the HTTP API. What is not listed is `internal`. */
-const PROBLEM_OF_CODE: Readonly<Record<string, ProblemCode>> = {
-  ...PROBLEM_OF_LOG_ERROR,
-  run_failed: "storage_failed",
-  FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
-};
+const PROBLEM_OF_CODE: ReadonlyMap<string, ProblemCode> = new Map<string, ProblemCode>(
+  Object.entries({
+    ...PROBLEM_OF_LOG_ERROR,
+    run_failed: "storage_failed",
+    FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
+  }),
+);
 
 export interface ProblemAnswer {
   readonly status: number;
@@ -43,7 +45,7 @@ export interface ProblemAnswer {
 export function problemOf(error: unknown): ProblemAnswer {
   const code = problemCode(error);
   const status = PROBLEMS[code];
-  const facts = factsOf(error);
+  const facts = code === "internal" ? {} : factsOf(error);
   const body: Problem = {
     error: messageOf(error, code),
     code,
@@ -58,7 +60,7 @@ function problemCode(error: unknown): ProblemCode {
   const { code = "", statusCode = 500 } = error as Partial<FastifyError>;
   if (Object.hasOwn(PROBLEMS, code)) return code as ProblemCode;
   // Whatever else the framework refuses is a request that is not one: broken JSON, a broken address, a wrong length.
-  return PROBLEM_OF_CODE[code] ?? (statusCode >= 400 && statusCode < 500 ? "bad_request" : "internal");
+  return PROBLEM_OF_CODE.get(code) ?? (statusCode >= 400 && statusCode < 500 ? "bad_request" : "internal");
 }
 
 function messageOf(error: unknown, code: ProblemCode): string {

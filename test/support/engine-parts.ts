@@ -20,6 +20,8 @@ export class FaultyLogStore implements LogStore {
   /** What readers get in place of what was written. */
   tamper: (chunk: LogChunk) => LogChunk = (chunk) => chunk;
   appends = 0;
+  /** Called before a batch is written. */
+  onAppend: (records: readonly string[]) => void = () => {};
 
   create(runId: RunId, meta: string): TelemetryLog {
     return this.#wrap(this.#inner.create(runId, meta));
@@ -43,6 +45,7 @@ export class FaultyLogStore implements LogStore {
         throw new LogError(this.refusal, `the disk says ${this.refusal}`, { runId: inner.runId });
       }
       this.appends++;
+      this.onAppend(records);
       return inner.append(records, mark);
     };
     const tamper = (chunk: LogChunk): LogChunk => this.tamper(chunk);
