@@ -47,6 +47,20 @@ export function possibleClasses(order: ClassOrder): readonly string[] {
   return classesInOrder(order, () => 0);
 }
 
+/** First-win columns that an order depends on; none when it is a fact of the model. */
+export function firstBinColumns(order: ClassOrder): readonly number[] {
+  switch (order.kind) {
+    case "list":
+      return [];
+    case "union":
+      return order.parts.flatMap(firstBinColumns);
+    case "without":
+      return firstBinColumns(order.of);
+    case "sides":
+      return [order.firstLeft, order.firstRight, ...firstBinColumns(order.left), ...firstBinColumns(order.right)];
+  }
+}
+
 function distinct(classIds: readonly string[]): readonly string[] {
   const seen = new Set<string>();
   return classIds.filter((classId) => {

@@ -2,6 +2,7 @@ import { type BindingSpec, type Bindings, resolveBindings } from "./bind.ts";
 import type { ClassColumns } from "./class-columns.ts";
 import { decomposeClasses } from "./decompose.ts";
 import type { Diagnostic } from "./diagnostics.ts";
+import { findDivergences } from "./divergences.ts";
 import { edgeSeries } from "./edges.ts";
 import { ExpressionCompiler, OperatorList } from "./emit.ts";
 import { type Expression, parseExpression } from "./expression.ts";
@@ -247,7 +248,8 @@ function emit(
   });
   for (const reference of fileSeries.keys()) columnOf.delete(reference);
   for (const id of hidden) columnOf.delete(id);
-  return { ...layout, bound, lookback: operators.lookback, columnOf };
+  const divergences = findDivergences({ source, model, order: orders.order, inputs, trees, groups });
+  return { ...layout, bound, lookback: operators.lookback, columnOf, divergences };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ClassOrder } from "./class-order.ts";
+import { type ClassOrder, firstBinColumns } from "./class-order.ts";
 import {
   type ClassSeriesColumns,
   type Column,
@@ -53,8 +53,8 @@ export function layOut(input: LayoutInput): Layout {
   const isSeries = (column: number): boolean => column < input.seriesCount || column >= input.columns.length;
   const roots = [
     ...columns.map((_, column) => column).filter(isSeries),
-    ...classSeries.flatMap(({ order }) => orderColumns(order)),
-    ...edgeSeries.flatMap(({ order }) => (order === null ? [] : orderColumns(order))),
+    ...classSeries.flatMap(({ order }) => firstBinColumns(order)),
+    ...edgeSeries.flatMap(({ order }) => (order === null ? [] : firstBinColumns(order))),
   ];
   const live = liveOperators(operators, writer, roots);
   const sorted = inOrder(operators, writer, live);
@@ -120,19 +120,6 @@ function inOrder(operators: readonly Operator[], writer: Int32Array, live: Uint8
     }
   });
   return result;
-}
-
-function orderColumns(order: ClassOrder): readonly number[] {
-  switch (order.kind) {
-    case "list":
-      return [];
-    case "union":
-      return order.parts.flatMap(orderColumns);
-    case "without":
-      return orderColumns(order.of);
-    case "sides":
-      return [order.firstLeft, order.firstRight, ...orderColumns(order.left), ...orderColumns(order.right)];
-  }
 }
 
 function renameOrder(order: ClassOrder, rename: (column: number) => number): ClassOrder {

@@ -1,4 +1,5 @@
 import type { ClassOrder } from "./class-order.ts";
+import type { Divergence } from "./divergences.ts";
 import type { Model, SeriesRole } from "./model.ts";
 
 /**
@@ -33,6 +34,8 @@ export interface Plan {
   readonly classSeries: readonly ClassSeriesColumns[];
   /** Series of edges, in FlowTime's order of writing (engine.md §7.6). */
   readonly edgeSeries: readonly EdgeSeriesColumn[];
+  /** Defects of FlowTime's engine that this model meets: then there are no figures of FlowTime's to compare with. */
+  readonly divergences: readonly Divergence[];
 }
 
 export interface ClassSeriesColumns {

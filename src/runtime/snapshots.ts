@@ -112,6 +112,9 @@ function liveProvenance(image: RunImage, nowMs: number): string {
       generatedAt: new Date(nowMs).toISOString(),
       generator: GENERATOR,
       schemaVersion: "1",
+      // Where FlowTime's own engine fails or reads zeros by a defect, these figures have no reference (engine.md §11.1).
+      reference: plan.divergences.length > 0 ? "none" : "flowtime",
+      ledger: plan.divergences.map(({ id }) => id),
       live: { liveRunId: definition.runId, epoch: definition.epoch, seq, sealedBin: bins - 1, hash },
     },
     null,
