@@ -22,6 +22,8 @@ const POLL_MS = 50;
 
 const children = new Set();
 let signalled = null;
+// A reader that goes away (`| head -1`) is no failure.
+process.stdout.on("error", () => {});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
     signalled ??= signal;
