@@ -1,9 +1,16 @@
-// What a user feels: how long a bin takes while a run grows, beside evaluating everything again for every bin.
+/**
+ * What a user feels: what a bin costs while a run grows, beside the plain way, which evaluates everything so far again
+ * for every bin. The plain way is given twice: through the same evaluator, reset to bin 0 (so that only the work differs,
+ * not the code), and through the whole-window oracle that the evaluator is tested against.
+ * Counted are operators of the plan that compute something: literals are written once, before the first bin.
+ */
 import { evaluateWindow } from "../src/engine/batch.ts";
 import { Evaluator } from "../src/engine/evaluator.ts";
 import { compileModel } from "../src/model/compile.ts";
 import { parseModel } from "../src/model/parse.ts";
 import type { Plan } from "../src/model/plan.ts";
+import { timestampedRunId } from "../src/protocol/ids.ts";
+import { LiveRun } from "../src/runtime/live-run.ts";
 import { chainModel } from "./chain-model.ts";
 import { printMachine, printTable, summary, timed } from "./report.ts";
 
@@ -12,77 +19,144 @@ const SIZES = [
   [100, 10_000],
   [1_000, 2_000],
 ] as const;
-const SAMPLES = 5;
+/** Bins at which the plain way is measured, besides the last one. */
+const MARKS = [10, 100, 1_000];
+/** The oracle walks trees; beyond this many values it would take minutes. */
+const ORACLE_VALUES = 2_000_000;
+const SAMPLES = 7;
+/** Bins over which the cost of one is averaged: a clock's tick is not far from a small bin. */
+const SPAN = 50;
+const LATE_BIN = 100_000;
 const NO_INPUTS = new Float64Array(0);
+const NOTHING = { bin: 0, rows: new Float64Array(0) };
+
+type Execution = "compiled" | "interpreted";
 
 function planOf(stations: number, bins: number): Plan {
   const { model } = parseModel(chainModel(stations, bins));
   return compileModel(model!).plan!;
 }
 
+function advance(evaluator: Evaluator, bins: number): void {
+  for (let bin = 0; bin < bins; bin++) evaluator.advance(NO_INPUTS);
+}
+
+/** An evaluator at bin 0 whose code is warm. */
+function warm(plan: Plan, bins: number, execution: Execution): Evaluator {
+  const evaluator = new Evaluator(plan, { horizonBins: bins, execution });
+  for (let round = 0; round < 2; round++) {
+    advance(evaluator, Math.min(bins, 2_000));
+    evaluator.restoreState(NOTHING);
+  }
+  return evaluator;
+}
+
+function samples(action: () => number): { readonly median: number; readonly low: number; readonly high: number } {
+  return summary(Array.from({ length: SAMPLES }, action));
+}
+
 function million(perSecond: number): string {
-  return `${(perSecond / 1e6).toFixed(1)} M/s`;
+  return `${(perSecond / 1e6).toFixed(0)} M/s`;
+}
+
+function milliseconds(ms: number): string {
+  return ms >= 10 ? ms.toFixed(0) : ms >= 0.1 ? ms.toFixed(2) : ms.toFixed(4);
 }
 
 printMachine();
-const rows = [
-  ["stations x bins", "operators", "incremental", "low", "high", "bin", "re-run per bin (last bin)", "ratio"],
+console.log(`${SAMPLES} samples after warming up; median, then lowest and highest\n`);
+
+const throughput = [["stations x bins", "execution", "operators", "median", "low", "high", "a bin"]];
+const rerun = [
+  ["stations", "at bin", "this bin alone", "all again, same evaluator", "ratio", "all again, oracle", "ratio"],
 ];
 for (const [stations, bins] of SIZES) {
   const plan = planOf(stations, bins);
-  const operators = plan.operators.length;
-  const times: number[] = [];
-  for (let sample = 0; sample <= SAMPLES; sample++) {
-    const evaluator = new Evaluator(plan, {
-      horizonBins: bins,
-      execution: (process.env.EXECUTION ?? "compiled") as "compiled",
+  const operators = plan.operators.filter(({ op }) => op !== "literal").length;
+  for (const execution of ["compiled", "interpreted"] as const) {
+    const evaluator = warm(plan, bins, execution);
+    const { median, low, high } = samples(() => {
+      evaluator.restoreState(NOTHING);
+      return timed(() => advance(evaluator, bins));
     });
-    const ms = timed(() => {
-      for (let bin = 0; bin < bins; bin++) evaluator.advance(NO_INPUTS);
-    });
-    if (sample > 0) times.push(ms);
+    const rate = (ms: number): string => million((operators * bins) / (ms / 1000));
+    throughput.push([
+      `${stations} x ${bins}`,
+      execution,
+      String(operators),
+      rate(median),
+      rate(high),
+      rate(low),
+      `${((median / bins) * 1000).toFixed(1)} us`,
+    ]);
   }
-  // A re-run per bin evaluates k bins for the k-th; the last one alone shows its cost, all of them would take hours.
-  const window = Math.min(bins, 200);
-  const rerunMs = timed(() => evaluateWindow(plan, window, () => Number.NaN)) * (bins / window);
-  const { median, low, high } = summary(times);
-  const rate = (ms: number): number => (operators * bins) / (ms / 1000);
-  const binUs = (median / bins) * 1000;
-  rows.push([
-    `${stations} x ${bins}`,
-    String(operators),
-    million(rate(median)),
-    million(rate(high)),
-    million(rate(low)),
-    `${binUs.toFixed(1)} us`,
-    `${rerunMs.toFixed(0)} ms`,
-    `${Math.round((rerunMs * 1000) / binUs)}x`,
-  ]);
-}
-printTable(rows);
 
-const long = new Evaluator(planOf(100, 1_000));
-const LATE_BIN = 100_000;
-const SPAN = 2_000;
-const at = (first: number): number => {
-  while (long.bin < first) long.advance(NO_INPUTS);
-  const times: number[] = [];
-  for (let part = 0; part < 10; part++) {
-    times.push(
-      timed(() => {
-        for (let bin = 0; bin < SPAN / 10; bin++) long.advance(NO_INPUTS);
-      }) /
-        (SPAN / 10),
-    );
+  const evaluator = warm(plan, bins, "compiled");
+  for (const mark of [...MARKS.filter((bin) => bin < bins), bins]) {
+    const alone = samples(() => {
+      evaluator.restoreState(NOTHING);
+      advance(evaluator, mark - Math.min(SPAN, mark));
+      const span = Math.min(SPAN, mark);
+      return timed(() => advance(evaluator, span)) / span;
+    }).median;
+    const again = samples(() => {
+      evaluator.restoreState(NOTHING);
+      return timed(() => advance(evaluator, mark));
+    }).median;
+    const isShort = mark * plan.seriesCount <= ORACLE_VALUES;
+    if (isShort) evaluateWindow(plan, Math.min(mark, 20), () => Number.NaN);
+    const oracle = isShort ? timed(() => evaluateWindow(plan, mark, () => Number.NaN)) : null;
+    rerun.push([
+      String(stations),
+      String(mark - 1),
+      `${milliseconds(alone)} ms`,
+      `${milliseconds(again)} ms`,
+      `${Math.round(again / alone)}x`,
+      oracle === null ? "-" : `${milliseconds(oracle)} ms`,
+      oracle === null ? "-" : `${Math.round(oracle / alone)}x`,
+    ]);
   }
-  return summary(times).median * 1000;
-};
-for (let warmUp = 0; warmUp < 3; warmUp++) {
-  const evaluator = new Evaluator(long.plan);
-  for (let bin = 0; bin < 3_000; bin++) evaluator.advance(NO_INPUTS);
 }
-const early = at(100);
-const late = at(LATE_BIN);
+printTable(throughput);
+console.log();
+printTable(rerun);
+
+/** Everything that happens to a bin but log and network: evaluation, metrics, warnings, hash, the update as an object. */
+function liveRunOf(plan: Plan): LiveRun {
+  const runId = timestampedRunId(0, new Uint8Array(4));
+  const definition = { runId, epoch: "0", mode: "simulation", createdUtc: "", modelText: "", bindings: [] } as const;
+  return new LiveRun({ ...definition, checkpointEvery: null }, plan);
+}
+
+const LIVE_BINS = 1_000;
+console.log("\na bin of a whole live run (evaluation, metrics, warnings, hash, update; without log and network)");
+for (const stations of [20, 100, 1_000]) {
+  const plan = planOf(stations, 3 * LIVE_BINS);
+  const cost = samples(() => {
+    const run = liveRunOf(plan);
+    for (let bin = 0; bin < LIVE_BINS / 4; bin++) run.evaluateNext();
+    return (
+      (timed(() => {
+        for (let bin = 0; bin < LIVE_BINS; bin++) run.evaluateNext();
+      }) /
+        LIVE_BINS) *
+      1000
+    );
+  });
+  console.log(
+    `${String(stations).padStart(6)} stations: ${cost.median.toFixed(0)} us (${cost.low.toFixed(0)} to ${cost.high.toFixed(0)})`,
+  );
+}
+
+const long = warm(planOf(100, 1_000), Number.POSITIVE_INFINITY, "compiled");
+function costAt(first: number): { readonly median: number; readonly low: number; readonly high: number } {
+  advance(long, first - long.bin);
+  return samples(() => (timed(() => advance(long, 200)) / 200) * 1000);
+}
+const early = costAt(100);
+const late = costAt(LATE_BIN);
+const text = ({ median, low, high }: ReturnType<typeof costAt>): string =>
+  `${median.toFixed(1)} us (${low.toFixed(1)} to ${high.toFixed(1)})`;
 console.log(
-  `a bin of 100 stations: ${early.toFixed(1)} us at bin 100, ${late.toFixed(1)} us at bin ${LATE_BIN}: ${(late / early).toFixed(2)}x`,
+  `\na bin of 100 stations: ${text(early)} at bin 100, ${text(late)} at bin ${LATE_BIN}: ${(late.median / early.median).toFixed(2)}x`,
 );
