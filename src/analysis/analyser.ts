@@ -53,7 +53,10 @@ export class Analyser {
       const before = this.current[index]!;
       const after = slot.rule.active();
       this.current[index] = after;
-      if (after !== null) transitions.push({ action: before === null ? "raised" : "updated", warning: after });
+      if (before !== null && after !== null && before.key !== after.key) {
+        // The finding goes on under another code.
+        transitions.push({ action: "cleared", key: before.key }, { action: "raised", warning: after });
+      } else if (after !== null) transitions.push({ action: before === null ? "raised" : "updated", warning: after });
       else if (before !== null) transitions.push({ action: "cleared", key: before.key });
     }
     return transitions;

@@ -324,7 +324,9 @@ class RunAnalysis {
   }
 
   private reportFlows(findings: readonly FlowFinding[]): void {
-    for (const { code, nodeId, message, ...extras } of findings) this.report(code, nodeId, message, "warning", extras);
+    for (const { code, nodeId, message, discriminator, ...extras } of findings) {
+      this.report(code, nodeId, message, "warning", extras, discriminator);
+    }
   }
 
   private report(

@@ -3,10 +3,9 @@ import type { ClassShares } from "../engine/batch-contribution.ts";
 import type { EdgeValues } from "../engine/batch-edges.ts";
 import { isClassRoute } from "../engine/batch-route-split.ts";
 import { fold } from "../lib/fold.ts";
-import { isFileReference } from "../model/descriptor.ts";
 import type { Edge, Model, SeriesRole } from "../model/model.ts";
-import { MESSAGES } from "./messages.ts";
-import { edgeLabel, type NodeView } from "./topology-view.ts";
+import { MESSAGES, sortedClasses } from "./messages.ts";
+import { edgeLabel, isFlowEdge, type NodeView, roleId } from "./topology-view.ts";
 import { finiteOrNull, MAX_REPORTED_BINS, TOLERANCE, type Warning } from "./warning.ts";
 
 /** What warnings about flows need besides node series. */
@@ -21,7 +20,10 @@ export const NO_FLOWS: WindowFlows = { edges: [], classes: new Map(), routers: [
 
 /** A warning without key and severity, which is always `warning`. */
 export type FlowFinding = Pick<Warning, "code" | "nodeId" | "message"> &
-  Partial<Pick<Warning, "bins" | "value" | "edgeIds">>;
+  Partial<Pick<Warning, "bins" | "value" | "edgeIds">> & {
+    /** Tells findings of one code and node apart. */
+    readonly discriminator?: string;
+  };
 
 /** Total of a series by its id; null when it was not evaluated. */
 export type SeriesLookup = (seriesId: string) => Float64Array | null;
@@ -102,7 +104,8 @@ export class FlowWarnings {
       {
         code: isCovered ? "edge_class_mismatch" : "edge_class_partial_coverage",
         nodeId: view.id,
-        message: MESSAGES.edge_class_mismatch(side, sorted(differing), view[side].map(edgeLabel)),
+        discriminator: side,
+        message: MESSAGES.edge_class_mismatch(side, sortedClasses(differing), view[side].map(edgeLabel)),
         bins: allBins.slice(0, MAX_REPORTED_BINS),
         value: finiteOrNull(allWorst),
         edgeIds: view[side].map(edgeLabel),
@@ -204,22 +207,6 @@ export class FlowWarnings {
   }
 }
 
-/** Id that a role names, by its raw text; null when it names none or a file. */
-function roleId(view: NodeView, role: SeriesRole): string | null {
-  const text = view.node.semantics.series[role]?.trim() ?? "";
-  return text === "" || isFileReference(text) ? null : text;
-}
-
-/** Edges that are to account for what a node serves or receives; their type does not matter. */
-function isFlowEdge(edge: Edge): boolean {
-  const measure = edge.measure?.trim().toLowerCase() ?? "";
-  const [, port = ""] = edge.from
-    .toLowerCase()
-    .split(/:(.*)/s, 2)
-    .map((part) => part.trim());
-  return (measure === "" || measure === "served") && (port === "" || port === "out");
-}
-
 /** What edges carry together; into a node it comes after the edge's lag. */
 function sumOf(
   edges: readonly Edge[],
@@ -234,8 +221,4 @@ function sumOf(
     for (let t = lag; t < bins; t++) sum[t]! += flow[t - lag]!;
   });
   return sum;
-}
-
-function sorted(ids: readonly string[]): readonly string[] {
-  return [...ids].sort((a, b) => (fold(a) < fold(b) ? -1 : 1));
 }

@@ -99,6 +99,11 @@ export const MESSAGES = {
 
 export type EdgeSide = "outgoing" | "incoming";
 
+/** Class ids in the order in which messages about edges list them. */
+export function sortedClasses(ids: readonly string[]): readonly string[] {
+  return [...ids].sort((a, b) => (fold(a) < fold(b) ? -1 : 1));
+}
+
 /** Edge labels that a message names before it only counts. */
 const MAX_NAMED_EDGES = 3;
 
@@ -116,8 +121,9 @@ export function sixDecimals(value: number): string {
   return decimals(value, 6);
 }
 
-/** A finite number with at most `places` decimals, halves away from zero, no exponent. */
+/** At most `places` decimals, halves away from zero, no exponent; a number that is not finite by its name. */
 function decimals(value: number, places: number): string {
+  if (!Number.isFinite(value)) return String(value);
   const [digits = "0", exponentText = "0"] = Math.abs(value)
     .toExponential(PATTERN_DIGITS - 1)
     .split("e");

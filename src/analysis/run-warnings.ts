@@ -1,5 +1,6 @@
 import type { SeriesRole } from "../model/model.ts";
 import type { Plan } from "../model/plan.ts";
+import { FlowSlots } from "./flow-slots.ts";
 import { MESSAGES, NEGATIVE_CHECKS } from "./messages.ts";
 import { CapacityAllZeroRule } from "./rules/capacity-all-zero.ts";
 import { ComparisonRule } from "./rules/comparison.ts";
@@ -31,11 +32,11 @@ import type { Warning, WarningHeads } from "./warning.ts";
 
 /**
  * Every warning of the run analysis a model can have, in the order FlowTime writes them to run.json (artifacts.md,
- * Appendix D). Places that have no rule yet: `edge_flow_mismatch_*` and `edge_class_*` after the queue depth (their flows
- * are then columns of the row like any other), router and class coverage warnings after all nodes.
+ * Appendix D). Routers have no rule yet; their place is between the nodes and the coverage of classes.
  */
 export function runWarningSlots(plan: Plan, views: readonly NodeView[], heads: WarningHeads): readonly Slot[] {
   if (views.length === 0) return [];
+  const flows = new FlowSlots(plan, heads);
   return [
     ...fixed(lagWarnings(plan, heads)),
     ...views.flatMap((view) => [
@@ -43,6 +44,7 @@ export function runWarningSlots(plan: Plan, views: readonly NodeView[], heads: W
       ...negatives(view, heads),
       ...comparisons(view, heads),
       ...queueDepth(view, heads),
+      ...flows.edges(view),
       ...capacity(view, heads),
       ...fixed(missingFlow(view, heads)),
       ...fixed(effortWarnings(view, views, heads)),
@@ -52,6 +54,7 @@ export function runWarningSlots(plan: Plan, views: readonly NodeView[], heads: W
       ...queueLatency(view, heads),
       ...fixed(deadLetterWarnings(view, heads)),
     ]),
+    ...flows.coverage(views),
   ];
 }
 

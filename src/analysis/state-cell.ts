@@ -10,3 +10,17 @@ export function toCell(value: number): StateCell {
 export function fromCell(cell: StateCell | undefined): number {
   return Number(cell);
 }
+
+/** Reads saved cells one after another, in the order in which they were saved. */
+export class CellReader {
+  private readonly cells: readonly StateCell[];
+  private position = 0;
+
+  constructor(cells: readonly StateCell[]) {
+    this.cells = cells;
+  }
+
+  next(): number {
+    return fromCell(this.cells[this.position++]);
+  }
+}

@@ -132,6 +132,22 @@ export function edgeLabel(edge: Edge): string {
   return edge.id ?? `${edge.from}->${edge.to}`;
 }
 
+/** Id that a role names, by its raw text; null when it names none or a file. */
+export function roleId(view: NodeView, role: SeriesRole): string | null {
+  const text = view.node.semantics.series[role]?.trim() ?? "";
+  return text === "" || isFileReference(text) ? null : text;
+}
+
+/** Edges that are to account for what a node serves or receives; their type does not matter. */
+export function isFlowEdge(edge: Edge): boolean {
+  const measure = edge.measure?.trim().toLowerCase() ?? "";
+  const [, port = ""] = edge.from
+    .toLowerCase()
+    .split(/:(.*)/s, 2)
+    .map((part) => part.trim());
+  return (measure === "" || measure === "served") && (port === "" || port === "out");
+}
+
 /** Whether the schedule lets the outflow pass in this bin (engine.md §6.4.2). */
 export function isDispatchBin(schedule: DispatchSchedule, bin: number): boolean {
   const { periodBins, phaseOffset } = schedule;

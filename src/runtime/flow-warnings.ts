@@ -7,11 +7,9 @@ import type { EdgeMetric } from "../engine/batch-edges.ts";
 import { batchOfPlan } from "../engine/batch-model.ts";
 import type { Plan } from "../model/plan.ts";
 
-/** Whether a model has anything that the incremental analyser does not look at: edges, classes, routers. */
-export function hasFlows(plan: Plan): boolean {
-  return (
-    plan.edgeSeries.length > 0 || plan.classSeries.length > 0 || plan.model.nodes.some(({ kind }) => kind === "router")
-  );
+/** Whether a model has what the incremental analyser does not look at: routers that classes may pass. */
+export function hasRoutedClasses(plan: Plan): boolean {
+  return plan.classSeries.length > 0 && plan.model.nodes.some(({ kind }) => kind === "router");
 }
 
 /** Edges and classes of the bins so far. */
@@ -28,8 +26,8 @@ export interface Flows {
 }
 
 /**
- * Run warnings of a model with edges, classes or routers, over all bins so far at once: the incremental analyser says
- * nothing about these yet. Costs a pass over the window, so it is for snapshots.
+ * Run warnings of a model with routers, over all bins so far at once: the incremental analyser has all of them but the
+ * routers' own. Costs a pass over the window, so it is for snapshots.
  */
 export function windowWarnings(
   plan: Plan,

@@ -21,7 +21,7 @@ import type {
   WarningUpdate,
 } from "../protocol/run-event.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
-import { type Flows, hasFlows, windowWarnings } from "./flow-warnings.ts";
+import { type Flows, hasRoutedClasses, windowWarnings } from "./flow-warnings.ts";
 import { HashChain } from "./hash-chain.ts";
 import { IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
@@ -235,7 +235,7 @@ export class LiveRun {
       classSeries,
       edgeSeries,
       fileSeries: this.fileSeries(),
-      warnings: hasFlows(plan)
+      warnings: hasRoutedClasses(plan)
         ? windowWarnings(plan, bins, { classSeries, edgeSeries }, values)
         : this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),

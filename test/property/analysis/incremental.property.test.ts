@@ -6,6 +6,7 @@ import type { Warning } from "../../../src/analysis/warning.ts";
 import { SERIES_ROLES, type SeriesRole } from "../../../src/model/model.ts";
 import type { Plan } from "../../../src/model/plan.ts";
 import { buildPlan, columnsOf, type EdgeSketch, type NodeSketch } from "../../support/plan-builder.ts";
+import { flowsOf } from "../../support/plan-flows.ts";
 import { type Random, random, seedsFrom } from "../../support/random.ts";
 
 const HISTORIES = 150;
@@ -150,7 +151,7 @@ describe("incremental analysis", () => {
             folded.set(warning.key, warning);
           }
           const columns = columnsOf(rows.slice(0, bin + 1));
-          const run = analyseWindow(plan, columns, bin + 1);
+          const run = analyseWindow(plan, columns, bin + 1, flowsOf(plan, rows.slice(0, bin + 1)));
           const live = analyseLiveWindow(plan, columns, bin + 1);
           expect(analyser.active(), label).toEqual(run);
           expect(analyser.activeLive(), label).toEqual([...run, ...live]);
@@ -170,8 +171,9 @@ describe("incremental analysis", () => {
       const chance = random(seed);
       const bins = 1 + chance.below(MAX_BINS);
       const plan = anyPlan(chance, bins);
-      const columns = columnsOf(anyRows(chance, plan, bins));
-      for (const { code } of analyseWindow(plan, columns, bins)) codes.add(code);
+      const rows = anyRows(chance, plan, bins);
+      const columns = columnsOf(rows);
+      for (const { code } of analyseWindow(plan, columns, bins, flowsOf(plan, rows))) codes.add(code);
       for (const { code } of analyseLiveWindow(plan, columns, bins)) codes.add(code);
     }
     expect([...codes].sort()).toEqual(EXPECTED_CODES);
@@ -197,6 +199,8 @@ const EXPECTED_CODES = [
   "dlq_non_terminal_inbound",
   "dlq_non_terminal_outbound",
   "edge_behavior_violation_lag",
+  "edge_flow_mismatch_incoming",
+  "edge_flow_mismatch_outgoing",
   "errors_exceed_arrivals",
   "errors_negative",
   "exhausted_exceeds_errors",

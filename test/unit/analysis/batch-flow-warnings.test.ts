@@ -103,7 +103,7 @@ test("classes that edges carry in other amounts, and classes that they do not ca
   const missing = flowWarnings(classPair(["a=[6,4]", "b=[6,0]", "served: b * 1", "in: a * 1 + b * 0"]));
   expect(missing.filter(({ code }) => code.startsWith("edge_class"))).toEqual([
     {
-      key: "edge_class_partial_coverage/T",
+      key: "edge_class_partial_coverage/T/incoming",
       code: "edge_class_partial_coverage",
       nodeId: "T",
       message: "Per-class arrivals do not match incoming edge flows. Classes: A, B. Edges: e.",
