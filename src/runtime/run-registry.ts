@@ -88,6 +88,13 @@ export class RunRegistry {
         "A live run needs telemetry, but no series is bound. Name some in 'bindings', or use mode 'simulation'.",
       );
     }
+    if (definition.mode === "simulation" && run.plan.bound.length > 0) {
+      const fed = run.plan.bound.map(({ seriesId }) => seriesId).join(", ");
+      throw new FlowError(
+        "bad_request",
+        `A simulation takes every input from its model, but telemetry is to feed: ${fed}. Use mode 'live', or leave out the bindings.`,
+      );
+    }
     const loop = this.loopFor(run, logs.create(runId, serialiseDefinition(definition)));
     loop.start();
     return loop;

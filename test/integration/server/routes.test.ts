@@ -112,6 +112,7 @@ describe("POST /v1/runs", () => {
     ["an id without its beginning", { mode: "live", model: MODEL, bindings: ["a"], runId: "mine" }, "run_"],
     ["a live run that nothing feeds", { mode: "live", model: MODEL }, "no series is bound"],
     ["the same with an empty list", { mode: "live", model: MODEL, bindings: [] }, "simulation"],
+    ["a simulation that something feeds", { mode: "simulation", model: MODEL, bindings: ["a"] }, "to feed: a."],
   ])("%s is a bad request", async (_name, body, text) => {
     expectProblem(await postJson(`${url}/v1/runs`, body), "bad_request", text);
     expect((await call(`${url}/v1/runs`)).body).toMatchObject({ items: [] });
