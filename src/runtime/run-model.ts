@@ -1,3 +1,4 @@
+import { rmdir } from "node:fs/promises";
 import path from "node:path";
 import type { Warning } from "../analysis/warning.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -46,11 +47,14 @@ export async function runModel(options: RunModelOptions): Promise<RunModelResult
   if (!evaluated.ok) return evaluated;
   const { plan, image } = evaluated;
   const folder = assembleModelRun(image, options);
+  const stagingRoot = path.join(options.outDir, ".staging");
   const runDir = await writeRunFolder(folder, {
     root: options.outDir,
-    stagingRoot: path.join(options.outDir, ".staging"),
+    stagingRoot,
     overwrite: options.deterministicRunId,
   });
+  // Another run may be using it, so it goes only when it is empty.
+  await rmdir(stagingRoot).catch(() => undefined);
   return {
     ok: true,
     runId: folder.runId,

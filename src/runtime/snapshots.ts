@@ -45,6 +45,7 @@ export class FolderSnapshots implements SnapshotSink {
       runId: { kind: "timestamped", nowMs, random: this.random(4) },
       now: () => roundTripUtc(this.clock.now()),
       hasTelemetryManifest: true,
+      telemetryWarnings: image.ingestWarnings,
     });
     const target = await writeRunFolder(folder, { root: this.root, stagingRoot: this.stagingRoot });
     return { snapshotRunId: folder.folderName, sealedBin: image.bins - 1, path: target };

@@ -30,6 +30,8 @@ export function buildApp(parts: EngineParts): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: true, caseSensitive: false, maxParamLength: MAX_PARAM_CHARS },
     frameworkErrors: (error, _request, reply) => answerProblem(error, reply),
   });
+  // Bodies are JSON or frames; text of another kind is refused as such.
+  app.removeContentTypeParser("text/plain");
   app.setErrorHandler((error, _request, reply) => answerProblem(error, reply));
   app.setNotFoundHandler((request) => {
     throw new FlowError("not_found", `There is no ${request.method} ${request.url.split("?")[0]}.`);

@@ -31,6 +31,8 @@ export interface SnapshotInput {
   readonly edgeSeries?: readonly EdgeSeries[];
   /** In emission order. */
   readonly warnings: readonly SnapshotWarning[];
+  /** What went wrong with telemetry on its way in: in the telemetry manifest only, behind the others. Default none. */
+  readonly telemetryWarnings?: readonly SnapshotWarning[];
   readonly requestedSeed: number | null;
   /** JSON text for model/provenance.json, written as it stands; null for none. */
   readonly provenance: string | null;
@@ -122,7 +124,7 @@ export function assembleRun(input: SnapshotInput): RunFolder {
       simulationTelemetryManifest({
         grid,
         authoredBinUnit: authoredBinUnit(spec.text) ?? grid.binUnit,
-        warnings: input.warnings,
+        warnings: [...input.warnings, ...(input.telemetryWarnings ?? [])],
         runId: folderName,
         scenarioHash: scenario,
         modelHash,
