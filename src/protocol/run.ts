@@ -37,6 +37,8 @@ export interface NodeInfo {
   readonly category: string;
   /** Minutes, null when the node has none. */
   readonly slaMin: number | null;
+  /** Names of the metrics that its values carry, in their order. */
+  readonly metrics?: readonly string[];
 }
 
 /** `GET /v1/runs/{id}` of a live run, also the answer of its creation. */

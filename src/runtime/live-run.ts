@@ -214,8 +214,13 @@ export class LiveRun {
     const bin = this.evaluatedBin;
     if (bin < 0) return { series: {}, nodes: [], startUtc: null };
     const row = this.history.row(bin);
+    // Edges go by their own ids, with the bins; here are the series of nodes, `id@class` for shares.
     const series = Object.fromEntries(
-      this.plan.columns.slice(0, this.plan.seriesCount).map(({ id }, column) => [id, metricValue(row[column]!)]),
+      this.plan.columns
+        .slice(0, this.plan.seriesCount)
+        .map(({ id, origin }, column) => ({ id, origin, value: metricValue(row[column]!) }))
+        .filter(({ origin }) => origin !== "edge")
+        .map(({ id, value }) => [id, value]),
     );
     return { series, nodes: this.recent.at(-1)!.nodes, startUtc: binStartUtc(this.plan.source.grid, bin) };
   }
