@@ -1,5 +1,13 @@
 import { fold } from "../lib/fold.ts";
-import type { Edge, Route, RouterNode, SeriesRole, TopologyNode } from "../model/model.ts";
+import {
+  type EdgeView,
+  FAILURE_ROLES,
+  grouped,
+  isThroughputCandidate,
+  viewEdge,
+  volumeFactor,
+} from "../model/edge-view.ts";
+import type { Route, RouterNode, SeriesRole, TopologyNode } from "../model/model.ts";
 import type { NodeClasses } from "./batch-classes.ts";
 import { ClassShares, type Contribution } from "./batch-contribution.ts";
 import type { BatchModel, Totals } from "./batch-model.ts";
@@ -13,19 +21,6 @@ export interface EdgeValues {
   /** Null for the total. */
   readonly classId: string | null;
   readonly values: Float64Array;
-}
-
-/** An edge of the topology with everything looked up that its series depend on. */
-interface EdgeView {
-  readonly id: string;
-  readonly edge: Edge;
-  /** Folded ids of topology nodes. */
-  readonly source: string;
-  readonly target: string;
-  readonly kind: "throughput" | "effort" | "terminal" | "other";
-  readonly measure: string;
-  /** Leaves its source by no port, or by `out`. */
-  readonly isMainPort: boolean;
 }
 
 /**
@@ -126,7 +121,7 @@ class EdgeMaterialisation {
       const isMeasured = edge.measure === "attempts" || edge.measure === "load";
       if (edge.kind !== "effort" || !isMeasured || !edge.isMainPort) continue;
       const attempts = this.role(edge.source, "attempts");
-      if (attempts !== null) this.emit(edge, "attemptsVolume", scaled(attempts, multiplier(edge.edge)));
+      if (attempts !== null) this.emit(edge, "attemptsVolume", scaled(attempts, volumeFactor(edge.edge)));
     }
   }
 
@@ -135,7 +130,7 @@ class EdgeMaterialisation {
       const role = FAILURE_ROLES[edge.measure];
       if (edge.kind !== "terminal" || role === undefined) continue;
       const failures = this.role(edge.source, role);
-      if (failures !== null) this.emit(edge, "failuresVolume", scaled(failures, multiplier(edge.edge)));
+      if (failures !== null) this.emit(edge, "failuresVolume", scaled(failures, volumeFactor(edge.edge)));
     }
   }
 
@@ -178,65 +173,7 @@ class EdgeMaterialisation {
   }
 }
 
-const FAILURE_ROLES: Readonly<Record<string, SeriesRole>> = {
-  errors: "errors",
-  failures: "failures",
-  exhaustedfailures: "exhaustedFailures",
-};
-
-function viewEdge(edge: Edge): EdgeView {
-  const [source, port] = endpoint(edge.from);
-  const type = edge.type?.trim().toLowerCase() ?? "";
-  const measure = edge.measure?.trim().toLowerCase() ?? "";
-  const isMainPort = port === "" || port === "out";
-  return {
-    id: edge.id ?? `${edge.from}->${edge.to}`,
-    edge,
-    source: fold(source),
-    target: fold(endpoint(edge.to)[0]),
-    kind: KINDS[type] ?? "other",
-    measure: measure !== "" ? measure : isMainPort ? "served" : port,
-    isMainPort,
-  };
-}
-
-const KINDS: Readonly<Record<string, EdgeView["kind"]>> = {
-  "": "throughput",
-  throughput: "throughput",
-  topology: "throughput",
-  effort: "effort",
-  dependency: "effort",
-  terminal: "terminal",
-};
-
-function endpoint(text: string): readonly [node: string, port: string] {
-  const colon = text.indexOf(":");
-  return colon < 0
-    ? [text.trim(), ""]
-    : [
-        text.slice(0, colon).trim(),
-        text
-          .slice(colon + 1)
-          .trim()
-          .toLowerCase(),
-      ];
-}
-
-function isThroughputCandidate({ kind, measure, isMainPort }: EdgeView): boolean {
-  return kind === "throughput" && measure === "served" && isMainPort;
-}
-
-function multiplier({ multiplier: factor, weight }: Edge): number {
-  const chosen = factor ?? weight ?? 1;
-  return Number.isFinite(chosen) ? chosen : 1;
-}
-
 function scaled({ total, classes }: Contribution, factor: number): Contribution {
   const part = (values: Float64Array): Float64Array => values.map((value) => value * factor);
   return { total: part(total), classes: classes.map(part) };
-}
-
-/** Groups in the order in which their first member comes. */
-function grouped<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
-  return [...Map.groupBy(items, keyOf).values()];
 }
