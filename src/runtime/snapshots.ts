@@ -7,8 +7,8 @@ import type { Plan } from "../model/plan.ts";
 import type { RunMode, SnapshotReference } from "../protocol/run.ts";
 import { assembleRun, roundTripUtc, type SnapshotInput } from "../snapshot/assemble.ts";
 import { cutModelText } from "../snapshot/cut-model.ts";
-import { shortestText } from "../snapshot/dotnet-number.ts";
-import { plainFile, type SnapshotFile } from "../snapshot/text-file.ts";
+import { telemetryFile } from "../snapshot/telemetry-file.ts";
+import type { SnapshotFile } from "../snapshot/text-file.ts";
 import { writeRunFolder } from "../snapshot/writer.ts";
 import type { RunImage } from "./live-run.ts";
 import type { SnapshotSink } from "./run-loop.ts";
@@ -93,8 +93,7 @@ function telemetryFiles(image: RunImage): SnapshotFile[] {
     const location = reference.replace(/^file:(\/\/(?=telemetry\/))?/i, "");
     const inside = path.posix.normalize(path.posix.join("model", location));
     if (path.posix.isAbsolute(location) || !inside.startsWith("model/")) continue;
-    const rows = Array.from(values, (value, bin) => `${bin},${shortestText(value)}\n`);
-    files.set(inside, plainFile(inside, `bin_index,value\n${rows.join("")}`));
+    files.set(inside, telemetryFile(inside, values));
   }
   return [...files.values()];
 }
