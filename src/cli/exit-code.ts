@@ -61,6 +61,8 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   id_unsafe: EXIT.no,
   path_collision: EXIT.no,
   run_folder_exists: EXIT.usage,
+  run_folder_missing: EXIT.usage,
+  run_folder_unreadable: EXIT.usage,
   run_folder_access_denied: EXIT.usage,
 
   engine_unreachable: EXIT.connection,
@@ -114,4 +116,5 @@ export class CliError extends FlowError<
   | "run_failed"
   | "stalled"
   | "grid_mismatch"
+  | "run_folder_missing"
 > {}

@@ -137,6 +137,27 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .argument("<model>", "model file, or - for stdin")
     .option("--json", "print one JSON object");
 
+  command(
+    "export",
+    "Write the series of a run folder as one table (time_bin, component_id, measure, value); prints the file's path.\n" +
+      "A series that cannot be read is left out and named; then the exit code is 1.",
+    `flowtime export data/run_20261123T090000Z_a1b2c3d4
+     flowtime export run_20261123T090000Z_a1b2c3d4 --format parquet --output run.parquet
+     flowtime export data/run_deterministic_d4fdce42 --format ndjson --output - | jq -c 'select(.value > 100)'`,
+    async () => (await import("./commands/export.ts")).exportRun,
+  )
+    .argument("<run-dir>", "run folder, or its name in the data folder")
+    .addOption(new Option("--format <format>", "what to write").choices(["csv", "ndjson", "parquet"]).default("csv"))
+    .option("--output <file>", "file to write, or - for stdout (default: aggregates/export.<format> in the run folder)")
+    .addOption(
+      new Option(
+        "--times <rule>",
+        "grid: start of each bin by the model's grid; flowtime: a minute a bin from midnight of today, as FlowTime's own export",
+      )
+        .choices(["grid", "flowtime"])
+        .default("grid"),
+    );
+
   declareStream(program, command, env);
   declareHelp(program, context);
   return program;

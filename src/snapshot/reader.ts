@@ -60,18 +60,7 @@ export async function readRunFolder(directory: string): Promise<StoredRun> {
   return {
     directory,
     run: storedRunFile(run, path.basename(directory)),
-    index: {
-      grid: gridOf(index, INDEX_FILE),
-      series: listOf(index, "series", INDEX_FILE).map((entry) => ({
-        id: textOf(entry, "id", INDEX_FILE),
-        kind: textOf(entry, "kind", INDEX_FILE),
-        path: textOf(entry, "path", INDEX_FILE),
-        componentId: textOf(entry, "componentId", INDEX_FILE),
-        class: textOf(entry, "class", INDEX_FILE),
-        points: numberOf(entry, "points", INDEX_FILE),
-        hash: textOf(entry, "hash", INDEX_FILE),
-      })),
-    },
+    index: storedIndex(index),
     manifest: {
       scenarioHash: textOf(manifest, "scenarioHash", MANIFEST_FILE),
       seed: numberOf(objectOf(manifest, "rng", MANIFEST_FILE), "seed", MANIFEST_FILE),
@@ -81,6 +70,11 @@ export async function readRunFolder(directory: string): Promise<StoredRun> {
       modelHash: optionalText(manifest, "modelHash"),
     },
   };
+}
+
+/** Reads series/index.json alone. Throws `SnapshotError` `run_folder_unreadable`. */
+export async function readRunIndex(directory: string): Promise<StoredIndex> {
+  return storedIndex(await readJsonObject(directory, INDEX_FILE));
 }
 
 /** Values of a series by position; the first line is a header. Throws `SnapshotError` `run_folder_unreadable`. */
@@ -144,6 +138,21 @@ function storedRunFile(run: JsonObject, folderName: string): StoredRunFile {
       id: textOf(entry, "id", RUN_FILE),
       path: textOf(entry, "path", RUN_FILE),
       unit: textOf(entry, "unit", RUN_FILE),
+    })),
+  };
+}
+
+function storedIndex(index: JsonObject): StoredIndex {
+  return {
+    grid: gridOf(index, INDEX_FILE),
+    series: listOf(index, "series", INDEX_FILE).map((entry) => ({
+      id: textOf(entry, "id", INDEX_FILE),
+      kind: textOf(entry, "kind", INDEX_FILE),
+      path: textOf(entry, "path", INDEX_FILE),
+      componentId: textOf(entry, "componentId", INDEX_FILE),
+      class: textOf(entry, "class", INDEX_FILE),
+      points: numberOf(entry, "points", INDEX_FILE),
+      hash: textOf(entry, "hash", INDEX_FILE),
     })),
   };
 }
