@@ -70,7 +70,10 @@ module.exports = {
     {
       name: "cli-reaches-the-server-side-only-from-commands-that-run-locally",
       severity: "error",
-      from: { path: "^src/cli/", pathNot: "^src/cli/commands/(serve|ingest|run|validate|runs|verify|export|artifacts|replay)\\.ts$" },
+      from: {
+        path: "^src/cli/",
+        pathNot: "^src/cli/commands/(serve|ingest|run|validate|runs|verify|export|artifacts|replay)\\.ts$",
+      },
       to: { path: "^src/(server|runtime|engine|analysis|model|log|hub|ingest|snapshot|auth)/" },
     },
     {
