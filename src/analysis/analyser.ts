@@ -52,6 +52,7 @@ export class Analyser {
       if (!slot.rule.feed(bin, row)) continue;
       const before = this.current[index]!;
       const after = slot.rule.active();
+      if (before !== null && after !== null && isSame(before, after)) continue;
       this.current[index] = after;
       if (before !== null && after !== null && before.key !== after.key) {
         // The finding goes on under another code.
@@ -94,4 +95,18 @@ export class Analyser {
     });
     return analyser;
   }
+}
+
+/** Whether two states of one finding tell a subscriber the same. */
+function isSame(a: Warning, b: Warning): boolean {
+  return (
+    a.key === b.key &&
+    a.message === b.message &&
+    a.value === b.value &&
+    a.startBin === b.startBin &&
+    a.endBin === b.endBin &&
+    a.signal === b.signal &&
+    a.bins.length === b.bins.length &&
+    a.bins.every((bin, index) => bin === b.bins[index])
+  );
 }

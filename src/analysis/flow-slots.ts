@@ -4,6 +4,8 @@ import { type EdgeSide, MESSAGES } from "./messages.ts";
 import { ClassCoverageRule } from "./rules/class-coverage.ts";
 import { type ClassFlow, EdgeClassMismatchRule } from "./rules/edge-class-mismatch.ts";
 import { EdgeFlowMismatchRule } from "./rules/edge-flow-mismatch.ts";
+import { RouterClassLeakageRule } from "./rules/router-class-leakage.ts";
+import { RouterMissingRouteRule } from "./rules/router-missing-route.ts";
 import { ruleSlot, type Slot } from "./rules/rule.ts";
 import { ABSENT, edgeLabel, exactColumn, isFlowEdge, type NodeView, roleId } from "./topology-view.ts";
 import type { WarningHeads } from "./warning.ts";
@@ -70,7 +72,26 @@ export class FlowSlots {
     return [ruleSlot(new EdgeClassMismatchRule(heads, { side, own, flows, edgeIds, horizon }))];
   }
 
-  /** About classes that get lost in queue-like things; they come after all nodes. */
+  /** About what routers do with the classes of their sources; they come after all nodes. */
+  routers(): readonly Slot[] {
+    const nodes = new Map(this.plan.model.nodes.map((node) => [node.id, node]));
+    return this.plan.routers.flatMap(({ routerId, source, targets }) => {
+      const node = nodes.get(routerId)!;
+      const routes = node.kind === "router" ? node.routes : [];
+      const listed = routes.flatMap(({ classes }) => classes);
+      const missing = this.heads.head("router_missing_class_route", routerId, "");
+      const leakage = this.heads.head("router_class_leakage", routerId, "");
+      return [
+        // A route without classes takes what is left over.
+        ...(routes.every(({ classes }) => classes.length > 0)
+          ? [ruleSlot(new RouterMissingRouteRule(missing, routerId, source, listed))]
+          : []),
+        ruleSlot(new RouterClassLeakageRule(leakage, routerId, source, targets)),
+      ];
+    });
+  }
+
+  /** About classes that get lost in queue-like things; they come last. */
   coverage(views: readonly NodeView[]): readonly Slot[] {
     const isBuffered = (view: NodeView): boolean => view.descriptor.identity === "serviceWithBuffer";
     return [

@@ -32,7 +32,7 @@ import type { Warning, WarningHeads } from "./warning.ts";
 
 /**
  * Every warning of the run analysis a model can have, in the order FlowTime writes them to run.json (artifacts.md,
- * Appendix D). Routers have no rule yet; their place is between the nodes and the coverage of classes.
+ * Appendix D).
  */
 export function runWarningSlots(plan: Plan, views: readonly NodeView[], heads: WarningHeads): readonly Slot[] {
   if (views.length === 0) return [];
@@ -54,6 +54,7 @@ export function runWarningSlots(plan: Plan, views: readonly NodeView[], heads: W
       ...queueLatency(view, heads),
       ...fixed(deadLetterWarnings(view, heads)),
     ]),
+    ...flows.routers(),
     ...flows.coverage(views),
   ];
 }

@@ -236,7 +236,15 @@ function emit(
   const hidden = asDirectRun ? groupedGenerated(source, model, feedback) : new Set<string>();
   const evaluated = orders.order.filter((id) => !hidden.has(id));
   const totals = new Map([...evaluated, ...fileSeries.values()].map((id) => [id, columnOf.get(id)!]));
-  const classes = decomposeClasses({ model, order: evaluated, totals, trees, fileSeries, given, operators });
+  const { contributions: classes, routers } = decomposeClasses({
+    model,
+    order: evaluated,
+    totals,
+    trees,
+    fileSeries,
+    given,
+    operators,
+  });
   const layout = layOut({
     columns,
     seriesCount,
@@ -245,6 +253,7 @@ function emit(
       shares.size === 0 ? [] : [{ nodeId, order: shares.order, columns: shares.all }],
     ),
     edgeSeries: asDirectRun ? [] : edgeSeries({ model, totals, classes, fileSeries, operators }),
+    routers,
   });
   for (const reference of fileSeries.keys()) columnOf.delete(reference);
   for (const id of hidden) columnOf.delete(id);

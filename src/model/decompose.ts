@@ -6,6 +6,7 @@ import type { OperatorList } from "./emit.ts";
 import { dispatchPhase, initialDepthOf } from "./emit-nodes.ts";
 import type { Expression } from "./expression.ts";
 import type { BufferNode, Model, ModelNode } from "./model.ts";
+import type { RouterColumns } from "./plan.ts";
 import { splitRoutes } from "./split-routes.ts";
 
 export interface DecompositionInput {
@@ -24,15 +25,20 @@ export interface DecompositionInput {
 
 export type Contributions = ReadonlyMap<string, Contribution>;
 
+export interface DecomposedClasses {
+  readonly contributions: Contributions;
+  readonly routers: readonly RouterColumns[];
+}
+
 /**
  * Compiles how classes share every series (engine.md §7.2): an evaluation of all nodes, repeated after each of three
  * rounds of overrides (routers, queues, topology queues). Equal operators are one, so a repetition costs only what
  * changed. Where FlowTime fails (D7, D13) this is the causal solution.
  * The oracle of the same rules over whole series is `engine/batch-classes.ts`.
  */
-export function decomposeClasses(input: DecompositionInput): Contributions {
+export function decomposeClasses(input: DecompositionInput): DecomposedClasses {
   const assigned = new Map(input.model.arrivals.map(({ nodeId, classId }) => [fold(nodeId), classId]));
-  if (assigned.size === 0 && input.given.size === 0) return new Map();
+  if (assigned.size === 0 && input.given.size === 0) return { contributions: new Map(), routers: [] };
   return new Decomposition(input, assigned).run();
 }
 
@@ -50,10 +56,10 @@ class Decomposition {
     this.overrides = new Map(input.given);
   }
 
-  run(): Contributions {
+  run(): DecomposedClasses {
     const { nodes, topology } = this.input.model;
     let contributions = this.evaluate();
-    this.overrideRouters(contributions);
+    const routers = this.overrideRouters(contributions);
     contributions = this.evaluate();
     for (const node of nodes) {
       if (node.kind === "serviceWithBuffer") this.inherit(contributions, node.inflow, [node.outflow, node.loss]);
@@ -64,26 +70,54 @@ class Decomposition {
       const { arrivals, served, errors } = node.semantics.series;
       this.inherit(contributions, arrivals, [served, errors]);
     }
-    return this.evaluate();
+    // FlowTime's diagnostics of routers look at the classes that the model itself assigns.
+    return { contributions: this.evaluate(), routers: this.assigned.size === 0 ? [] : routers };
   }
 
-  private overrideRouters(contributions: Contributions): void {
+  /**
+   * Shares for one target add up, from whichever route or router, and are then scaled to the target's total. The router
+   * itself has its source's classes.
+   */
+  private overrideRouters(contributions: Contributions): readonly RouterColumns[] {
     const { operators, totals } = this.input;
-    const routed = new Map<string, ClassColumns>();
-    const sources = new Map<string, ClassColumns>();
+    const sums = new Map<string, ClassColumns>();
+    const found: { routerId: string; source: ClassColumns; sent: ReadonlyMap<string, ClassColumns> }[] = [];
     for (const node of this.input.model.nodes) {
       if (node.kind !== "router") continue;
       const source = contributions.get(this.resolve(node.queue));
       if (source === undefined) continue;
+      const sent = new Map<string, ClassColumns>();
       for (const { route, classes } of splitRoutes(node, source, operators)) {
         if (!totals.has(route.target)) continue;
-        const before = routed.get(route.target);
-        routed.set(route.target, before === undefined ? classes : this.sum(before, classes, node.id));
+        for (const receivers of [sums, sent]) {
+          const before = receivers.get(route.target);
+          receivers.set(route.target, before === undefined ? classes : this.sum(before, classes, node.id));
+        }
       }
-      sources.set(node.id, source.classes);
+      found.push({ routerId: node.id, source: source.classes, sent });
     }
-    for (const [id, classes] of sources) if (!routed.has(id)) routed.set(id, classes);
-    for (const [id, classes] of routed) this.addOverride(id, this.algebra(id).normalise(classes, totals.get(id)!));
+
+    const scaledTo = (id: string, classes: ClassColumns): ClassColumns =>
+      this.algebra(id).normalise(classes, totals.get(id)!);
+    const scaled = new Map(Array.from(sums, ([id, classes]) => [id, scaledTo(id, classes)]));
+    for (const { routerId, source } of found) {
+      if (!scaled.has(routerId)) scaled.set(routerId, scaledTo(routerId, source));
+    }
+    for (const [id, classes] of scaled) this.addOverride(id, classes);
+
+    return found.map(({ routerId, source, sent }) => ({
+      routerId,
+      source: { order: source.order, columns: source.all },
+      targets: Array.from(sent, ([target, own]) => ({
+        order: own.order,
+        columns: own.all.map(({ classId, column }) => ({
+          classId,
+          own: column,
+          sum: sums.get(target)!.get(classId)!,
+          scaled: scaled.get(target)!.get(classId)!,
+        })),
+      })),
+    }));
   }
 
   private sum(left: ClassColumns, right: ClassColumns, owner: string): ClassColumns {

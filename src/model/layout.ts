@@ -7,6 +7,7 @@ import {
   operandsOf,
   outputsOf,
   type Plan,
+  type RouterColumns,
   withColumns,
 } from "./plan.ts";
 
@@ -17,9 +18,10 @@ export interface LayoutInput {
   readonly operators: readonly Operator[];
   readonly classSeries: readonly ClassSeriesColumns[];
   readonly edgeSeries: readonly EdgeSeriesColumn[];
+  readonly routers: readonly RouterColumns[];
 }
 
-export type Layout = Pick<Plan, "columns" | "seriesCount" | "operators" | "classSeries" | "edgeSeries">;
+export type Layout = Pick<Plan, "columns" | "seriesCount" | "operators" | "classSeries" | "edgeSeries" | "routers">;
 
 /**
  * Gives columns their final places: series, then published classes and edges (each a column of its own), then the
@@ -55,6 +57,7 @@ export function layOut(input: LayoutInput): Layout {
     ...columns.map((_, column) => column).filter(isSeries),
     ...classSeries.flatMap(({ order }) => firstBinColumns(order)),
     ...edgeSeries.flatMap(({ order }) => (order === null ? [] : firstBinColumns(order))),
+    ...input.routers.flatMap(columnsOfRouter),
   ];
   const live = liveOperators(operators, writer, roots);
   const sorted = inOrder(operators, writer, live);
@@ -82,7 +85,20 @@ export function layOut(input: LayoutInput): Layout {
       column: rename(entry.column),
       order: entry.order && renameOrder(entry.order, rename),
     })),
+    routers: input.routers.map((router) => renameRouter(router, rename)),
   };
+}
+
+/** What the diagnostics of a router read. */
+function columnsOfRouter({ source, targets }: RouterColumns): readonly number[] {
+  return [
+    ...firstBinColumns(source.order),
+    ...source.columns.map(({ column }) => column),
+    ...targets.flatMap(({ order, columns }) => [
+      ...firstBinColumns(order),
+      ...columns.flatMap(({ own, sum, scaled }) => [own, sum, scaled]),
+    ]),
+  ];
 }
 
 function liveOperators(operators: readonly Operator[], writer: Int32Array, roots: readonly number[]): Uint8Array {
@@ -120,6 +136,26 @@ function inOrder(operators: readonly Operator[], writer: Int32Array, live: Uint8
     }
   });
   return result;
+}
+
+function renameRouter(router: RouterColumns, rename: (column: number) => number): RouterColumns {
+  const { source, targets } = router;
+  return {
+    ...router,
+    source: {
+      order: renameOrder(source.order, rename),
+      columns: source.columns.map(({ classId, column }) => ({ classId, column: rename(column) })),
+    },
+    targets: targets.map(({ order, columns }) => ({
+      order: renameOrder(order, rename),
+      columns: columns.map(({ classId, own, sum, scaled }) => ({
+        classId,
+        own: rename(own),
+        sum: rename(sum),
+        scaled: rename(scaled),
+      })),
+    })),
+  };
 }
 
 function renameOrder(order: ClassOrder, rename: (column: number) => number): ClassOrder {

@@ -87,7 +87,7 @@ function routerOverrides(
   const { operators, trees, fileSeries, given, routingModel, routingOrder } = input;
   const totals = new Map(routingOrder.map((id) => [id, baseColumns.get(id)!]));
   for (const seriesId of fileSeries.values()) totals.set(seriesId, baseColumns.get(seriesId)!);
-  const contributions = decomposeClasses({
+  const { contributions } = decomposeClasses({
     model: routingModel,
     order: routingOrder,
     totals,

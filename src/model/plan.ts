@@ -34,14 +34,41 @@ export interface Plan {
   readonly classSeries: readonly ClassSeriesColumns[];
   /** Series of edges, in FlowTime's order of writing (engine.md §7.6). */
   readonly edgeSeries: readonly EdgeSeriesColumn[];
+  /** Routers with an evaluated source, in declaration order; none when `traffic.arrivals` assigns no class. */
+  readonly routers: readonly RouterColumns[];
   /** Defects of FlowTime's engine that this model meets: then there are no figures of FlowTime's to compare with. */
   readonly divergences: readonly Divergence[];
 }
 
-export interface ClassSeriesColumns {
-  readonly nodeId: string;
+/** Classes of one series: which are there, in which order, and their columns. */
+export interface ShareColumns {
   readonly order: ClassOrder;
   readonly columns: readonly { readonly classId: string; readonly column: number }[];
+}
+
+export interface ClassSeriesColumns extends ShareColumns {
+  readonly nodeId: string;
+}
+
+/** How a router treats the classes of its source, as its diagnostics see it (engine.md §7.2.5). */
+export interface RouterColumns {
+  readonly routerId: string;
+  readonly source: ShareColumns;
+  /** What its routes bring, one entry per target. */
+  readonly targets: readonly RoutedColumns[];
+}
+
+export interface RoutedColumns {
+  readonly order: ClassOrder;
+  readonly columns: readonly {
+    readonly classId: string;
+    /** What this router sends. */
+    readonly own: number;
+    /** What all routers send. */
+    readonly sum: number;
+    /** That sum, scaled with those of the other classes to the target's total. */
+    readonly scaled: number;
+  }[];
 }
 
 export interface EdgeSeriesColumn {

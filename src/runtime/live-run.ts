@@ -1,6 +1,7 @@
 import { Analyser } from "../analysis/analyser.ts";
 import { NodeMetrics } from "../analysis/metrics.ts";
 import type { Warning as CoreWarning } from "../analysis/warning.ts";
+import type { EdgeMetric } from "../engine/batch-edges.ts";
 import { Evaluator } from "../engine/evaluator.ts";
 import { History } from "../engine/history.ts";
 import { invariant } from "../lib/assert.ts";
@@ -21,7 +22,6 @@ import type {
   WarningUpdate,
 } from "../protocol/run-event.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
-import { type Flows, hasRoutedClasses, windowWarnings } from "./flow-warnings.ts";
 import { HashChain } from "./hash-chain.ts";
 import { IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
@@ -33,7 +33,7 @@ const SNAPSHOT_NODE_VALUES = 20_000;
 const SNAPSHOT_BINS = 240;
 
 /** Everything a snapshot on disk needs, copied out of the run so that it may go on. */
-export interface RunImage extends Flows {
+export interface RunImage {
   readonly definition: RunDefinition;
   readonly plan: Plan;
   readonly bins: number;
@@ -41,6 +41,15 @@ export interface RunImage extends Flows {
   readonly series: readonly { readonly id: string; readonly values: Float64Array }[];
   /** Values of series that exist only because telemetry feeds a `file:` reference, by that reference. */
   readonly fileSeries: readonly { readonly reference: string; readonly values: Float64Array }[];
+  /** Shares of classes by node id, classes in FlowTime's order. */
+  readonly classSeries: ReadonlyMap<string, readonly { readonly classId: string; readonly values: Float64Array }[]>;
+  /** Series of edges in FlowTime's order; `classId` null for the total. */
+  readonly edgeSeries: readonly {
+    readonly edgeId: string;
+    readonly metric: EdgeMetric;
+    readonly classId: string | null;
+    readonly values: Float64Array;
+  }[];
   /** Run warnings at the last bin, in FlowTime's order. */
   readonly warnings: readonly CoreWarning[];
   readonly ingestWarnings: readonly Warning[];
@@ -229,20 +238,15 @@ export class LiveRun {
   image(): RunImage {
     const { plan } = this;
     const values = (column: number): Float64Array => this.history.column(column);
-    const classSeries = this.classSeries();
-    const edgeSeries = this.edgeSeries();
-    const bins = this.evaluator.bin;
     return {
       definition: this.definition,
       plan,
-      bins,
+      bins: this.evaluator.bin,
       series: plan.order.map((id) => ({ id, values: values(plan.columnOf.get(id)!) })),
-      classSeries,
-      edgeSeries,
+      classSeries: this.classSeries(),
+      edgeSeries: this.edgeSeries(),
       fileSeries: this.fileSeries(),
-      warnings: hasRoutedClasses(plan)
-        ? windowWarnings(plan, bins, { classSeries, edgeSeries }, values)
-        : this.analyser.active(),
+      warnings: this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),
       seq: this.seq,
       hash: this.hash(),

@@ -8,6 +8,7 @@ import type {
   Edge,
   Model,
   ModelNode,
+  Route,
   Semantics,
   SeriesRole,
   TimeGrid,
@@ -32,8 +33,10 @@ export interface EdgeSketch extends Partial<Omit<Edge, "from" | "to">> {
 
 export interface ModelSketch {
   readonly grid?: Partial<TimeGrid>;
-  /** Computation nodes: a const by its values, or a buffer. */
-  readonly series: Readonly<Record<string, readonly number[] | BufferSketch>>;
+  /** Computation nodes: a const by its values, an expression by its text, a buffer, or a router. */
+  readonly series: Readonly<Record<string, readonly number[] | string | BufferSketch | RouterSketch>>;
+  /** Class by node id, as `traffic.arrivals` has it. */
+  readonly arrivals?: Readonly<Record<string, string>>;
   readonly nodes?: readonly NodeSketch[];
   readonly edges?: readonly EdgeSketch[];
   readonly constraints?: readonly Constraint[];
@@ -48,9 +51,19 @@ export interface BufferSketch {
   readonly dispatchSchedule?: DispatchSchedule;
 }
 
+export interface RouterSketch {
+  readonly queue: string;
+  readonly routes: readonly Partial<Route>[];
+}
+
 export function buildModel(sketch: ModelSketch): Model {
   const nodes = Object.entries(sketch.series).map(([id, definition]): ModelNode => {
     const base = { id, span: SPAN, metadata: {}, source: null };
+    if (typeof definition === "string") return { ...base, kind: "expr", expr: definition, exprSpan: SPAN };
+    if ("queue" in definition) {
+      const routes = definition.routes.map((route): Route => ({ target: "", classes: [], weight: null, ...route }));
+      return { ...base, kind: "router", queue: definition.queue, routes };
+    }
     if (!("inflow" in definition)) return { ...base, kind: "const", values: definition };
     return {
       ...base,
@@ -75,7 +88,7 @@ export function buildModel(sketch: ModelSketch): Model {
             constraints: sketch.constraints ?? [],
           },
     classes: [],
-    arrivals: [],
+    arrivals: Object.entries(sketch.arrivals ?? {}).map(([nodeId, classId]) => ({ nodeId, classId, span: SPAN })),
     outputs: [],
     provenance: null,
   };
@@ -126,10 +139,11 @@ export function buildPlan(sketch: ModelSketch): Plan {
   return plan;
 }
 
-/** Every evaluated bin of a plan without bound series: one copied row per bin. */
+/** Every evaluated bin of a plan, nothing coming from telemetry: one copied row per bin. */
 export function evaluateRows(plan: Plan, bins: number = plan.source.grid.bins): readonly Float64Array[] {
   const evaluator = new Evaluator(plan, { horizonBins: bins });
-  return Array.from({ length: bins }, () => evaluator.advance(new Float64Array(0)).slice());
+  const noTelemetry = new Float64Array(plan.bound.length).fill(Number.NaN);
+  return Array.from({ length: bins }, () => evaluator.advance(noTelemetry).slice());
 }
 
 /** Rows turned into whole columns. */

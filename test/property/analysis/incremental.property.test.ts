@@ -3,9 +3,18 @@ import { Analyser } from "../../../src/analysis/analyser.ts";
 import { analyseWindow } from "../../../src/analysis/batch-analysis.ts";
 import { analyseLiveWindow } from "../../../src/analysis/batch-window-warnings.ts";
 import type { Warning } from "../../../src/analysis/warning.ts";
+import { firstBinColumns } from "../../../src/model/class-order.ts";
 import { SERIES_ROLES, type SeriesRole } from "../../../src/model/model.ts";
 import type { Plan } from "../../../src/model/plan.ts";
-import { buildPlan, columnsOf, type EdgeSketch, type NodeSketch } from "../../support/plan-builder.ts";
+import {
+  buildPlan,
+  columnsOf,
+  type EdgeSketch,
+  evaluateRows,
+  type ModelSketch,
+  type NodeSketch,
+  type RouterSketch,
+} from "../../support/plan-builder.ts";
 import { flowsOf } from "../../support/plan-flows.ts";
 import { type Random, random, seedsFrom } from "../../support/random.ts";
 
@@ -113,13 +122,56 @@ function anyPlan(chance: Random, bins: number): Plan {
     ...(chance.chance(0.5) ? { loss: "c" } : {}),
     ...(chance.chance(0.4) ? { dispatchSchedule: { periodBins: 2, phaseOffset: 1, capacitySeries } } : {}),
   };
-  return buildPlan({ grid: { bins }, series: { ...series, q }, nodes, edges, bindings: isFed ? ["q"] : [] });
+  return buildPlan({
+    grid: { bins },
+    series: { ...series, ...(chance.chance(0.5) ? anyRouting(chance) : {}), q },
+    arrivals: chance.chance(0.7) ? { a: "Gold", [chance.pick(SERIES)]: chance.pick(["Std", "gold"]), d: "Zero" } : {},
+    nodes,
+    edges,
+    bindings: isFed ? ["q"] : [],
+  });
 }
 
-/** Rows straight from chance: the analysis must not rely on what an engine would compute. */
+/** One or two routers, which may share targets; the classes of their sources may depend on the bins (MIN, MAX). */
+function anyRouting(chance: Random): ModelSketch["series"] {
+  const anyRoute = (): RouterSketch["routes"][number] => ({
+    target: chance.pick(["t", "u", "nowhere"]),
+    classes: chance.pick([[], ["Gold"], ["Std"], ["Std", "Gold"], ["Gold", "Zero", "Other"]]),
+    weight: chance.pick([null, 1, 3]),
+  });
+  const anyRouter = (): RouterSketch => ({
+    queue: chance.pick(["mixed", "won", "a", "e"]),
+    routes: Array.from({ length: 1 + chance.below(3) }, anyRoute),
+  });
+  return {
+    mixed: "a + b + d",
+    won: "MAX(a, MIN(b + c, d))",
+    t: "a * 0",
+    u: "b * 0",
+    r1: anyRouter(),
+    ...(chance.chance(0.4) ? { r2: anyRouter() } : {}),
+  };
+}
+
+/**
+ * Rows straight from chance, as the analysis must not rely on what an engine would compute, but for this: a class that
+ * has not come up yet is 0. So every class is there from the start, or the rows are an engine's.
+ */
 function anyRows(chance: Random, plan: Plan, bins: number): readonly Float64Array[] {
+  if (chance.chance(0.4)) return evaluateRows(plan, bins);
   const columns = plan.columns.map(() => anySeries(chance, bins));
+  for (const column of firstWins(plan)) columns[column]!.fill(0);
   return Array.from({ length: bins }, (_, t) => Float64Array.from(columns, (values) => values[t]!));
+}
+
+function firstWins(plan: Plan): readonly number[] {
+  return [
+    ...plan.classSeries.flatMap(({ order }) => firstBinColumns(order)),
+    ...plan.edgeSeries.flatMap(({ order }) => (order === null ? [] : firstBinColumns(order))),
+    ...plan.routers.flatMap(({ source, targets }) =>
+      [source, ...targets].flatMap(({ order }) => firstBinColumns(order)),
+    ),
+  ];
 }
 
 function throughJson<T>(value: T): T {
@@ -191,6 +243,14 @@ const EXPECTED_CODES = [
   "backlog_growth_streak",
   "backlog_overload_ratio",
   "capacity_all_zero",
+  "class_series_missing_errors",
+  "class_series_missing_loss",
+  "class_series_missing_outflow",
+  "class_series_missing_served",
+  "class_series_partial_errors",
+  "class_series_partial_loss",
+  "class_series_partial_outflow",
+  "class_series_partial_served",
   "dependency_missing_effort_edges",
   "dependency_retry_pressure_missing",
   "dispatch_capacity_missing",
@@ -199,6 +259,8 @@ const EXPECTED_CODES = [
   "dlq_non_terminal_inbound",
   "dlq_non_terminal_outbound",
   "edge_behavior_violation_lag",
+  "edge_class_mismatch",
+  "edge_class_partial_coverage",
   "edge_flow_mismatch_incoming",
   "edge_flow_mismatch_outgoing",
   "errors_exceed_arrivals",
@@ -228,6 +290,8 @@ const EXPECTED_CODES = [
   "retry_echo_negative",
   "retry_echo_series_missing",
   "retry_kernel_policy",
+  "router_class_leakage",
+  "router_missing_class_route",
   "served_exceeds_arrivals",
   "served_exceeds_capacity",
   "served_negative",

@@ -22,7 +22,7 @@ function history(short: ShortModel): string[][] {
     analyser = restored;
     return transitions
       .map((change) => `${signs[change.action]}${change.action === "cleared" ? change.key : change.warning.key}`)
-      .filter((key) => /^.(edge_flow|edge_class|class_series)_/.test(key));
+      .filter((key) => /^.(edge_flow|edge_class|class_series|router)_/.test(key));
   });
 }
 
@@ -73,4 +73,28 @@ test("lost classes are told once something goes out", () => {
   });
   expect(history(model(["a: A", "b: B"]))).toEqual([[], [], ["+class_series_missing_served/S"]]);
   expect(history(model(["a: A", "b: B", "out: A"]))).toEqual([[], [], ["+class_series_partial_served/S"]]);
+});
+
+test("a router is told of when a class first goes astray, and again when more of it does", () => {
+  const changes = history({
+    nodes: ["g=[4,4,4,4]", "s=[0,2,2,3]", "all: g + s", "fast=0s", "r=route(all; fast@Gold)"],
+    arrivals: ["g: Gold", "s: Std"],
+    topology: "  nodes:\n    - { id: N, kind: sink, semantics: { arrivals: fast, served: fast } }",
+  });
+  expect(changes).toEqual([
+    [],
+    ["+router_missing_class_route/r", "+router_class_leakage/r"],
+    [],
+    ["~router_class_leakage/r"],
+  ]);
+});
+
+test("two routers share a target: each answers for its own part of what arrives there", () => {
+  const nodes = ["a=[4,4]", "b=[4,4]", "shared=0s", "r1=route(a; shared@A)", "r2=route(b; shared*1)"];
+  const topology = "  nodes:\n    - { id: N, kind: sink, semantics: { arrivals: shared, served: shared } }";
+  expect(history({ nodes, arrivals: ["a: A", "b: A"], topology })).toEqual([[], []]);
+  expect(history({ nodes: [...nodes, "r3=route(b; shared@B)"], arrivals: ["a: A", "b: A"], topology })).toEqual([
+    ["+router_missing_class_route/r3", "+router_class_leakage/r3"],
+    [],
+  ]);
 });
