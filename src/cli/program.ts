@@ -138,6 +138,19 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--json", "print one JSON object");
 
   command(
+    "verify",
+    "Check a run folder, ours or FlowTime's: every hash, the layout, the form of every file, and what they say of each other.\n" +
+      "With --replay the run is evaluated again from its own inputs and every value compared. Exit code 1 when anything differs.",
+    `flowtime verify data/run_20261123T090000Z_a1b2c3d4
+     flowtime verify run_deterministic_d4fdce42 --replay
+     flowtime verify data/run_20261123T090000Z_a1b2c3d4 --json | jq '.problems[0]'`,
+    async () => (await import("./commands/verify.ts")).verify,
+  )
+    .argument("<run-dir>", "run folder, or its name in the data folder")
+    .option("--replay", "evaluate the run again and compare every series, and the hash chain of a live run")
+    .option("--json", "print one JSON object, with all problems");
+
+  command(
     "export",
     "Write the series of a run folder as one table (time_bin, component_id, measure, value); prints the file's path.\n" +
       "A series that cannot be read is left out and named; then the exit code is 1.",

@@ -53,6 +53,8 @@ export interface RunImage {
   /** Run warnings at the last bin, in FlowTime's order. */
   readonly warnings: readonly CoreWarning[];
   readonly ingestWarnings: readonly Warning[];
+  /** What telemetry fed, in column order; NaN where nothing came. */
+  readonly inputs: readonly { readonly seriesId: string; readonly values: Float64Array }[];
   readonly seq: number;
   readonly hash: string;
 }
@@ -248,6 +250,7 @@ export class LiveRun {
       fileSeries: this.fileSeries(),
       warnings: this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),
+      inputs: plan.bound.map(({ column, seriesId }) => ({ seriesId, values: values(column) })),
       seq: this.seq,
       hash: this.hash(),
     };

@@ -46,6 +46,7 @@ export class FolderSnapshots implements SnapshotSink {
       now: () => roundTripUtc(this.clock.now()),
       hasTelemetryManifest: true,
       telemetryWarnings: image.ingestWarnings,
+      live: { definition: image.definition, inputs: image.inputs },
     });
     const target = await writeRunFolder(folder, { root: this.root, stagingRoot: this.stagingRoot });
     return { snapshotRunId: folder.folderName, sealedBin: image.bins - 1, path: target };

@@ -3,6 +3,7 @@ import type { Model, TimeGrid } from "../model/model.ts";
 import { classCoverage } from "./class-coverage.ts";
 import { indexFile } from "./index-file.ts";
 import { AGGREGATES_FOLDER, MODEL_FILE, PROVENANCE_FILE, requireSafeName, SPEC_FILE } from "./layout.ts";
+import { type LiveDefinition, type LiveInput, liveFiles } from "./live-definition.ts";
 import { manifestFile, scenarioHash } from "./manifest.ts";
 import { metadataFile } from "./metadata.ts";
 import { manifestProvenance, readProvenance } from "./provenance.ts";
@@ -44,6 +45,8 @@ export interface SnapshotInput {
   readonly hasTelemetryManifest?: boolean;
   /** Overrides the computed class coverage when not blank. Default computed. */
   readonly classCoverage?: string;
+  /** What the run can be replayed from, of a live run. Default none. */
+  readonly live?: { readonly definition: LiveDefinition; readonly inputs: readonly LiveInput[] };
   /** Further files, such as bundled telemetry; paths inside the folder. Default none. */
   readonly extraFiles?: readonly SnapshotFile[];
 }
@@ -131,6 +134,9 @@ export function assembleRun(input: SnapshotInput): RunFolder {
         capturedAtUtc: input.now(),
       }),
     );
+  }
+  if (input.live !== undefined) {
+    files.push(...liveFiles(input.live.definition, input.live.inputs, new Set(entries.map(({ name }) => name.id))));
   }
   files.push(...(input.extraFiles ?? []));
   files.push(

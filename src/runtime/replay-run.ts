@@ -1,0 +1,33 @@
+import { compileModel } from "../model/compile.ts";
+import type { Diagnostic } from "../model/diagnostics.ts";
+import { parseModel } from "../model/parse.ts";
+import { timestampedRunId } from "../protocol/ids.ts";
+import { inputFrames, type RunInputs } from "../snapshot/run-inputs.ts";
+import { LiveRun, type RunImage } from "./live-run.ts";
+import { evaluateModel } from "./run-model.ts";
+
+export type ReplayResult =
+  | { readonly ok: true; readonly image: RunImage }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** Evaluates a stored run again from its own inputs: a model alone as it was evaluated first, telemetry as a live run. */
+export function replayRun(inputs: RunInputs): ReplayResult {
+  if (inputs.kind === "direct" || inputs.kind === "simulation") return evaluateModel(inputs.modelText, inputs.kind);
+  const { modelText, bindings, bins } = inputs;
+  const parsed = parseModel(modelText);
+  if (parsed.model === null) return { ok: false, diagnostics: parsed.diagnostics };
+  const { plan, diagnostics } = compileModel(parsed.model, { bindings });
+  if (plan === null) return { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] };
+  const runId = timestampedRunId(0, new Uint8Array(4));
+  const run = new LiveRun(
+    { runId, epoch: "0", mode: "live", createdUtc: "", modelText, bindings, checkpointEvery: null },
+    plan,
+  );
+  for (const frame of inputFrames(inputs)) {
+    run.begin();
+    run.admit(frame);
+    run.commit();
+    while (run.evaluatedBin + 1 < bins && run.evaluateNext() !== null) {}
+  }
+  return { ok: true, image: run.image() };
+}

@@ -1,0 +1,48 @@
+import type { BindingSpec } from "../model/bind.ts";
+import { indentedJson } from "./dotnet-json.ts";
+import { nodeSeriesEntry } from "./series-file.ts";
+import { plainFile, type SnapshotFile } from "./text-file.ts";
+
+/**
+ * What the folder of a live run holds beyond FlowTime's files, so that it can be replayed to the same hash chain: the model
+ * as the run was created with it, its bindings, and the telemetry.
+ */
+export const LIVE_FILE = "model/live/run.json";
+
+/** A live run as it was created. */
+export interface LiveDefinition {
+  readonly modelText: string;
+  readonly bindings: readonly BindingSpec[];
+}
+
+/** A series that telemetry feeds, with the values it was fed, by bin. */
+export interface LiveInput {
+  readonly seriesId: string;
+  readonly values: Float64Array;
+}
+
+/**
+ * @param inputs all series that telemetry feeds, in column order
+ * @param written ids of the series that the folder holds anyway (`id@ID@CLASS`)
+ */
+export function liveFiles(
+  definition: LiveDefinition,
+  inputs: readonly LiveInput[],
+  written: ReadonlySet<string>,
+): readonly SnapshotFile[] {
+  const files: SnapshotFile[] = [];
+  const listed = inputs.map(({ seriesId, values }) => {
+    const { name, file } = nodeSeriesEntry(seriesId, values);
+    if (written.has(name.id)) return { seriesId, path: file.path };
+    const path = `model/live/${seriesId}.csv`;
+    files.push({ path, bytes: file.bytes });
+    return { seriesId, path };
+  });
+  const text = indentedJson({
+    schemaVersion: 1,
+    model: definition.modelText,
+    bindings: definition.bindings.map((binding) => (typeof binding === "string" ? binding : { ...binding })),
+    inputs: listed,
+  });
+  return [...files, plainFile(LIVE_FILE, text)];
+}

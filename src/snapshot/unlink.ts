@@ -1,0 +1,35 @@
+import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from "yaml";
+
+/** How the model of a run folder names a series of its own run (artifacts.md §4.1 and §6.1). */
+const OWN_SERIES = /file:\.\.\/series\/([^@/]+)@[^@/]+@DEFAULT\.csv/i;
+
+/**
+ * The model of a run folder as it can run again: semantics that were pointed at the run's own series files name the series
+ * again. All else stays as it is, references to files that are not of the run included.
+ * @param ownSeries ids of the run's node series
+ */
+export function unlinkSeries(text: string, ownSeries: ReadonlySet<string>): string {
+  const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
+  if (document.errors.length > 0) return text;
+  const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+  const edits = new Map<number, { readonly end: number; readonly text: string }>();
+  for (const place of ["nodes", "constraints"]) {
+    const items = resolve(document.getIn(["topology", place], true));
+    for (const item of isSeq(items) ? items.items.map(resolve) : []) {
+      const semantics = isMap(item) ? resolve(item.get("semantics", true)) : null;
+      for (const pair of isMap(semantics) ? semantics.items : []) {
+        const range = isScalar(pair.value) ? (pair.value as Node).range : null;
+        if (range == null) continue;
+        const written = text.slice(range[0], range[1]);
+        const id = OWN_SERIES.exec(written)?.[1];
+        if (id !== undefined && ownSeries.has(id)) {
+          edits.set(range[0], { end: range[1], text: written.replace(OWN_SERIES, () => id) });
+        }
+      }
+    }
+  }
+  // From the end, so that earlier offsets stay true.
+  return [...edits]
+    .sort(([a], [b]) => b - a)
+    .reduce((whole, [start, edit]) => whole.slice(0, start) + edit.text + whole.slice(edit.end), text);
+}

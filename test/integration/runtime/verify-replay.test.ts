@@ -1,0 +1,156 @@
+import { readdirSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Frame } from "../../../src/protocol/frame.ts";
+import { runModel } from "../../../src/runtime/run-model.ts";
+import { FolderSnapshots } from "../../../src/runtime/snapshots.ts";
+import { verifyReplay } from "../../../src/runtime/verify-replay.ts";
+import { verifyRunFolder } from "../../../src/snapshot/verify.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { foldScenario, pipelineScenario } from "../../support/live-scenario.ts";
+import { seedsFrom } from "../../support/random.ts";
+import { describeWithReference } from "../../support/reference.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const BINS = 40;
+
+async function liveFolder(scenario: ReturnType<typeof pipelineScenario>): Promise<string> {
+  const root = tempFolder();
+  const sink = new FolderSnapshots({
+    root: path.join(root, "data"),
+    stagingRoot: path.join(root, "staging"),
+    clock: new FakeClock(),
+    random: (bytes) => new Uint8Array(bytes),
+  });
+  return (await sink.write(foldScenario(scenario).image())).path;
+}
+
+/** The value of a bin in a series file, replaced. */
+async function plant(directory: string, series: string, bin: number, value: string): Promise<void> {
+  const file = path.join(directory, `series/${series}.csv`);
+  const rows = (await readFile(file, "utf8")).split("\n");
+  rows[bin + 1] = `${bin},${value}`;
+  await writeFile(file, rows.join("\n"));
+}
+
+describe("the folder of a live run", () => {
+  test.each(seedsFrom("VERIFY_SEED", 4))(
+    "comes to the same figures and the same hash again (seed %i)",
+    async (seed) => {
+      const directory = await liveFolder(pipelineScenario(seed, BINS));
+      expect((await verifyRunFolder(directory)).problems).toEqual([]);
+      expect(await verifyReplay(directory)).toEqual({
+        kind: "live",
+        comparedSeries: 8,
+        bins: BINS,
+        isChainCompared: true,
+        problems: [],
+      });
+    },
+  );
+
+  test("of a run that is still open is compared up to its newest bin", async () => {
+    const { frames, ...scenario } = pipelineScenario(7, BINS);
+    const until = frames.findIndex((frame) => frame.type === "watermark" && frame.binIndex! >= 15);
+    const directory = await liveFolder({ ...scenario, frames: frames.slice(0, until + 1) });
+    expect(await verifyReplay(directory)).toMatchObject({ bins: 16, isChainCompared: true, problems: [] });
+  });
+
+  test("whose model writes only some series keeps the telemetry all the same", async () => {
+    const scenario = pipelineScenario(3, BINS);
+    const modelText = `${scenario.modelText.replace(/topology:[\s\S]*/, "")}outputs:\n  - series: backlog\n`;
+    const bindings = ["orders", "picked", "carriers"];
+    const named = { arrivals: "orders", served: "picked" } as const;
+    const frames = scenario.frames.flatMap((frame): Frame[] => {
+      if (frame.type !== "telemetry" || frame.metrics === undefined) return [frame];
+      return Object.entries(frame.metrics).map(([metric, value]) => ({
+        type: "telemetry",
+        binIndex: frame.binIndex!,
+        seriesId: named[metric as keyof typeof named],
+        value,
+      }));
+    });
+    const directory = await liveFolder({ modelText, bindings, frames });
+    expect(readdirSync(path.join(directory, "series"))).toEqual(["backlog@BACKLOG@DEFAULT.csv", "index.json"]);
+    expect(readdirSync(path.join(directory, "model/live")).sort()).toEqual([
+      "carriers.csv",
+      "orders.csv",
+      "picked.csv",
+      "run.json",
+    ]);
+    expect(await verifyReplay(directory)).toMatchObject({ comparedSeries: 1, isChainCompared: true, problems: [] });
+  });
+
+  test("with a changed value differs: file, bin and both values are named", async () => {
+    const directory = await liveFolder(pipelineScenario(1, BINS));
+    const file = path.join(directory, "series/backlog@BACKLOG@DEFAULT.csv");
+    const stored = (await readFile(file, "utf8")).split("\n")[12]!.split(",")[1];
+    await plant(directory, "backlog@BACKLOG@DEFAULT", 11, "123.5");
+    const { problems } = await verifyReplay(directory);
+    expect(problems).toEqual([
+      {
+        path: "series/backlog@BACKLOG@DEFAULT.csv",
+        problem: `bin 11: stored 123.5, evaluated again ${stored}`,
+      },
+    ]);
+  });
+
+  test("with changed telemetry differs in what follows from it, and in the hash", async () => {
+    const directory = await liveFolder(pipelineScenario(1, BINS));
+    await plant(directory, "orders@ORDERS@DEFAULT", 20, "1000000");
+    const { problems } = await verifyReplay(directory);
+    expect(problems.map((problem) => problem.path)).toContain("series/backlog@BACKLOG@DEFAULT.csv");
+    expect(problems.at(-1)!.problem).toMatch(
+      /^live\.hash is [0-9a-f]{64}, evaluated again the chain ends in [0-9a-f]{64}$/,
+    );
+  });
+
+  test("without its telemetry cannot be evaluated again, which is said", async () => {
+    const directory = await liveFolder(pipelineScenario(1, BINS));
+    await rm(path.join(directory, "series/carriers@CARRIERS@DEFAULT.csv"));
+    expect((await verifyReplay(directory)).problems).toEqual([
+      { path: "spec.yaml", problem: expect.stringMatching(/series\/carriers@CARRIERS@DEFAULT\.csv not found/) },
+    ]);
+  });
+});
+
+test("a negative zero is another value than zero", async () => {
+  const outDir = tempFolder();
+  const modelText =
+    "schemaVersion: 1\ngrid: {bins: 2, binSize: 1, binUnit: hours}\nnodes:\n- {id: a, kind: const, values: [0, 1]}\n";
+  const result = await runModel({
+    modelText,
+    mode: "direct",
+    outDir,
+    deterministicRunId: true,
+    seed: null,
+    clock: new FakeClock(),
+    random: (bytes) => new Uint8Array(bytes),
+  });
+  if (!result.ok) throw new Error("the model runs");
+  expect((await verifyReplay(result.runDir)).problems).toEqual([]);
+  await plant(result.runDir, "a@A@DEFAULT", 0, "-0");
+  expect((await verifyReplay(result.runDir)).problems).toEqual([
+    { path: "series/a@A@DEFAULT.csv", problem: "bin 0: stored -0, evaluated again 0" },
+  ]);
+});
+
+describeWithReference("run folders that FlowTime wrote", (root) => {
+  test.each(["direct", "prefix", "simulation"] as const)(
+    "%s: evaluated again every series is the same",
+    async (kind) => {
+      const different: string[] = [];
+      let series = 0;
+      const cases = readdirSync(path.join(root, "golden", kind));
+      for (const name of cases) {
+        const runs = path.join(root, "golden", kind, name, "run");
+        const { problems, comparedSeries } = await verifyReplay(path.join(runs, readdirSync(runs)[0]!));
+        series += comparedSeries;
+        if (problems.length > 0) different.push(`${name}: ${problems[0]!.path}: ${problems[0]!.problem}`);
+      }
+      expect(different).toEqual([]);
+      expect(series).toBeGreaterThan(cases.length);
+    },
+  );
+});
