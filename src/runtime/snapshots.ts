@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
-import { invariant } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
-import { parseModel } from "../model/parse.ts";
 import type { Plan } from "../model/plan.ts";
 import type { RunMode, SnapshotReference } from "../protocol/run.ts";
 import { assembleRun, roundTripUtc, type SnapshotInput } from "../snapshot/assemble.ts";
@@ -61,11 +59,9 @@ export function snapshotContent(
   "modelText" | "model" | "bins" | "series" | "classSeries" | "edgeSeries" | "warnings" | "extraFiles"
 > {
   const { plan, bins } = image;
-  const isWhole = bins === plan.source.grid.bins;
+  const model = plan.source;
   const wholeText = textWithQueueIds(plan);
-  const modelText = isWhole ? wholeText : cutModelText(wholeText, bins);
-  const model = isWhole ? plan.source : parseModel(modelText).model;
-  invariant(model !== null, "a model cut to its first bins is a model");
+  const modelText = bins === model.grid.bins ? wholeText : cutModelText(wholeText, bins);
   const { series, classSeries, edgeSeries, warnings } = image;
   return { modelText, model, bins, series, classSeries, edgeSeries, warnings, extraFiles: telemetryFiles(image) };
 }
