@@ -72,7 +72,8 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/cli/",
-        pathNot: "^src/cli/commands/(serve|ingest|run|validate|runs|verify|export|artifacts|replay)\\.ts$",
+        pathNot:
+          "^src/cli/commands/(serve|ingest|run|validate|runs|verify|export|artifacts|replay|telemetry-capture|telemetry-bundle)\\.ts$",
       },
       to: { path: "^src/(server|runtime|engine|analysis|model|log|hub|ingest|snapshot|auth)/" },
     },

@@ -1,6 +1,6 @@
 // node --import tsx scripts/pick-conformance.ts: writes fixtures/conformance anew from ../shared/reference. Run it when
 // more of FlowTime is built, so that a clone without the reference proves that too.
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type CaseKind, goldenRun, modelThatRan, runConformance } from "../test/conformance/runner.ts";
 
@@ -8,6 +8,8 @@ import { type CaseKind, goldenRun, modelThatRan, runConformance } from "../test/
 const CASES = 30;
 /** Bundles besides, each with the simulation run that it was captured from. */
 const BUNDLES = 3;
+/** Captures besides, alone and with the run made of them, each with the simulation run that was captured. */
+const CAPTURES = { capture: 5, telemetry: 4 } as const;
 /** This project's own models; the others are FlowTime's and stay where they are. */
 const OWN = /^rnd[_-]/;
 
@@ -44,29 +46,31 @@ const candidates = results
   .filter(({ name, outcome }) => outcome === "passed" && OWN.test(name))
   .map(({ kind, name }): Candidate => {
     const folder = kind === "bundles" ? path.join(reference, kind, name) : path.join(golden, kind, name);
-    const { features, warnings, edges } = index.get(`${kind === "bundles" ? "simulation" : kind}/${name}`)!;
-    const codes = kind === "bundles" ? [] : warnings.map((code) => `warning ${code}`);
+    const isModel = kind === "direct" || kind === "prefix" || kind === "simulation";
+    const { features, warnings, edges } = index.get(`${isModel ? kind : "simulation"}/${name}`)!;
+    const codes = isModel ? warnings.map((code) => `warning ${code}`) : [];
     const layer = kind === "prefix" ? "direct" : kind;
     const inLayer = [...features, ...(edges > 0 ? ["edge series"] : [])].map((feature) => `${layer} ${feature}`);
     return { kind, name, bytes: bytesOf(folder), proves: [`kind ${kind}`, ...inLayer, ...codes] };
   })
   .sort((a, b) => a.bytes - b.bytes || (a.name < b.name ? -1 : 1));
 
-const models = candidates.filter(({ kind }) => kind !== "bundles");
+const ofKind = (...kinds: readonly CaseKind[]) => candidates.filter(({ kind }) => kinds.includes(kind));
+const models = ofKind("direct", "prefix", "simulation");
 const chosen = [
   ...choose(models, CASES),
-  ...choose(
-    candidates.filter(({ kind }) => kind === "bundles"),
-    BUNDLES,
-  ),
+  ...choose(ofKind("bundles"), BUNDLES),
+  ...choose(ofKind("capture"), CAPTURES.capture),
+  ...choose(ofKind("telemetry"), CAPTURES.telemetry),
 ];
 
-for (const kind of ["direct", "prefix", "simulation", "bundles"]) {
+for (const kind of ["direct", "prefix", "simulation", "bundles", "capture", "telemetry"]) {
   rmSync(path.join(target, kind), { recursive: true, force: true });
 }
 for (const { kind, name } of chosen) {
   if (kind === "bundles") copyBundle(name);
-  copyCase(kind === "bundles" ? "simulation" : kind, name);
+  if (kind === "capture" || kind === "telemetry") copyCapture(kind, name);
+  copyCase(kind === "direct" || kind === "prefix" ? kind : "simulation", name);
 }
 
 const proven = new Set(chosen.flatMap(({ proves }) => proves));
@@ -95,16 +99,24 @@ function choose(from: readonly Candidate[], limit: number): Candidate[] {
   return picked;
 }
 
-function copyCase(kind: Exclude<CaseKind, "bundles">, name: string): void {
+function copyCase(kind: "direct" | "prefix" | "simulation", name: string): void {
   const from = path.join(golden, kind, name);
   const run = goldenRun(from);
   const to = path.join(target, kind, name);
   const runTo = path.join(to, "run", path.basename(run));
   mkdirSync(runTo, { recursive: true });
-  for (const file of ["run.json", "spec.yaml", "series"]) {
+  for (const file of ["run.json", "spec.yaml", "manifest.json", "model/metadata.json", "series"]) {
     cpSync(path.join(run, file), path.join(runTo, file), { recursive: true });
   }
   writeFileSync(path.join(to, "model.yaml"), modelThatRan(readFileSync(path.join(from, "model.yaml"), "utf8"), run));
+}
+
+/** The API's answers about the run are another test's. */
+function copyCapture(kind: "capture" | "telemetry", name: string): void {
+  for (const part of ["capture", "model.yaml", "run"]) {
+    const from = path.join(golden, kind, name, part);
+    if (existsSync(from)) cpSync(from, path.join(target, kind, name, part), { recursive: true });
+  }
 }
 
 function copyBundle(name: string): void {

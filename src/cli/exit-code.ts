@@ -61,6 +61,7 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   id_unsafe: EXIT.no,
   path_collision: EXIT.no,
   run_folder_exists: EXIT.usage,
+  capture_exists: EXIT.usage,
   run_folder_missing: EXIT.usage,
   run_folder_unreadable: EXIT.usage,
   run_folder_access_denied: EXIT.usage,
@@ -68,6 +69,7 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   engine_unreachable: EXIT.connection,
   engine_timeout: EXIT.connection,
   connection_lost: EXIT.connection,
+  capture_cut_off: EXIT.connection,
   not_ready: EXIT.connection,
   queue_full: EXIT.connection,
 
@@ -116,5 +118,6 @@ export class CliError extends FlowError<
   | "run_failed"
   | "stalled"
   | "grid_mismatch"
+  | "capture_cut_off"
   | "run_folder_missing"
 > {}

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { type CommandContext, DEFAULT_DATA_DIR } from "./command.ts";
 import { type ExitCode, exitCodeHelp } from "./exit-code.ts";
+import { declareTelemetry } from "./telemetry-program.ts";
 
 /** What a command file exports: does the work, returns the exit code. */
 type Run<Args extends readonly unknown[]> = (...args: [...Args, CommandContext]) => Promise<ExitCode>;
@@ -171,6 +172,7 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
         .default("grid"),
     );
 
+  declareTelemetry(program, command, (declared) => withEngine(declared, env));
   declareStream(program, command, env);
   declareHelp(program, context);
   return program;

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../lib/clock.ts";
+import type { CaptureLine } from "../protocol/capture.ts";
 import type { IngestAnswer } from "../protocol/frame.ts";
 import type { CreateRunRequest, EngineState, RunDescription, RunListItem, SnapshotReference } from "../protocol/run.ts";
 import type { LiveState } from "../protocol/run-event.ts";
@@ -17,6 +18,15 @@ export interface SendFramesOptions {
   readonly signal?: AbortSignal;
   /** One bad line refuses the whole batch. Default false: the answer names the bad lines, the others are taken. */
   readonly atomic?: boolean;
+}
+
+export interface CaptureRequest {
+  /** Bins without a value: kept (default), kept and told, or told and 0. */
+  readonly gaps?: "ignore" | "warn" | "zero";
+  /** NaN and infinities become 0. Default false. */
+  readonly fillNan?: boolean;
+  /** Only the last line: what the capture would hold. Default false. */
+  readonly dryRun?: boolean;
 }
 
 export interface CheckpointAnswer extends SnapshotReference {
@@ -76,6 +86,16 @@ export class EngineClient {
   /** Writes a snapshot of everything sealed so far and answers with its folder. */
   async checkpoint(runId: string): Promise<CheckpointAnswer> {
     return this.#object<CheckpointAnswer>(`${runPath(runId)}/checkpoints`, { method: "POST", timeoutMs: null });
+  }
+
+  /**
+   * A telemetry capture of everything evaluated so far, file by file as the engine writes it. The last line has type
+   * `end`; a capture without it is cut off.
+   */
+  async *capture(runId: string, options: CaptureRequest = {}): AsyncGenerator<CaptureLine> {
+    const { gaps = "ignore", fillNan = false, dryRun = false } = options;
+    const query = new URLSearchParams({ gaps, fillNan: String(fillNan), dryRun: String(dryRun) });
+    yield* this.#http.lines(`${runPath(runId)}/capture?${query}`) as AsyncGenerator<CaptureLine>;
   }
 
   async liveState(runId: string): Promise<LiveState> {

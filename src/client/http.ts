@@ -52,15 +52,37 @@ export class Http {
   }
 
   async call(path: string, options: CallOptions = {}): Promise<unknown> {
+    const response = await this.#answer(path, options);
+    return response instanceof Response ? await this.#json(response) : response.body;
+  }
+
+  /** NDJSON, one value a line, as it arrives; as long as it takes. The body is not read faster than it is consumed. */
+  async *lines(path: string): AsyncGenerator<unknown> {
+    const response = await this.#answer(path, { timeoutMs: null });
+    if (!(response instanceof Response) || response.body === null) return;
+    let rest = "";
+    try {
+      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+        const parts = (rest + chunk).split("\n");
+        rest = parts.pop() ?? "";
+        for (const line of parts) yield this.#parsed(line, response);
+      }
+    } catch (error) {
+      throw error instanceof ClientError ? error : this.#failure(error, undefined);
+    }
+  }
+
+  /** The answer of the last try, or the body of a failing status that is an answer all the same. */
+  async #answer(path: string, options: CallOptions): Promise<Response | { readonly body: unknown }> {
     const replayable =
       options.body === undefined || typeof options.body === "string" || options.body instanceof Uint8Array;
     let waitedMs = 0;
     for (let attempt = 1; ; attempt++) {
       const response = await this.#send(path, options);
-      if (response.ok) return await this.#json(response);
+      if (response.ok) return response;
       if (options.isAnswer !== undefined) {
         const body = parseObject(await response.clone().text());
-        if (options.isAnswer(body)) return body;
+        if (options.isAnswer(body)) return { body };
       }
       const error = await problemOf(response, `${this.baseUrl}${path}`);
       if (!replayable || !isBusy(response.status) || attempt >= MAX_TRIES) throw error;
@@ -98,6 +120,10 @@ export class Http {
     } catch (error) {
       throw this.#failure(error, undefined);
     }
+    return this.#parsed(text, response);
+  }
+
+  #parsed(text: string, response: Response): unknown {
     try {
       return JSON.parse(text);
     } catch (error) {

@@ -3,6 +3,7 @@ import { DEFAULT_BATCH_BYTES } from "../ingest/gateway.ts";
 import { FlowError } from "../lib/errors.ts";
 import type { EngineParts } from "./parts.ts";
 import { problemOf } from "./problems.ts";
+import { registerCaptureRoute } from "./routes/capture.ts";
 import { registerEngineRoutes } from "./routes/engine.ts";
 import { registerFrameRoutes } from "./routes/frames.ts";
 import { registerRunRoutes } from "./routes/runs.ts";
@@ -45,6 +46,7 @@ export function buildApp(parts: EngineParts): FastifyInstance {
   registerEngineRoutes(app, parts);
   registerRunRoutes(app, parts);
   registerFrameRoutes(app, parts);
+  registerCaptureRoute(app, parts);
   registerStreamRoute(app, parts);
   app.after(() => {
     for (const [url, methods] of [...known]) refuseOtherMethods(app, url, [...methods]);

@@ -24,6 +24,8 @@ export function shortestText(value: number): string {
 export function seventeenDigitText(value: number): string {
   const special = specialText(value);
   if (special !== null) return special;
+  // Whole numbers of few digits are exact in plain notation, and need no arithmetic with big ones.
+  if (Number.isSafeInteger(value)) return String(value);
   const { digits, exponent } = roundedDigits(Math.abs(value));
   return signOf(value) + layOut(digits.replace(/0+$/, ""), exponent);
 }
@@ -48,6 +50,15 @@ export function parseFloatText(text: string): number | null {
     default:
       return null;
   }
+}
+
+/**
+ * Number of a telemetry cell (artifacts.md §3.5, *float with thousands*): like `parseFloatText`, and commas between the
+ * digits before the point are ignored. Null when the text is no number.
+ */
+export function parseThousandsText(text: string): number | null {
+  const trimmed = trimDotnet(text);
+  return parseFloatText(/^[+-]?\d[\d,]*(?![\d,])/.test(trimmed) ? trimmed.replaceAll(",", "") : trimmed);
 }
 
 /** Trims Unicode whitespace as .NET does: U+0085 counts, U+FEFF does not; JavaScript's `trim` has it the other way round. */

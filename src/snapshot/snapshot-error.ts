@@ -14,6 +14,8 @@ export type SnapshotErrorCode =
   /** Two things that would be written to the same file. */
   | "path_collision"
   | "model_not_cuttable"
+  /** A folder that already holds a telemetry capture. */
+  | "capture_exists"
   | "run_folder_exists"
   | "run_folder_access_denied"
   | "run_folder_no_space"

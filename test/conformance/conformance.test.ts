@@ -7,7 +7,7 @@ import { type CaseKind, runConformance } from "./runner.ts";
 const fixtures = path.resolve(import.meta.dirname, "../../fixtures/conformance");
 
 async function failures(root: string): Promise<{ failed: string[]; passed: Record<CaseKind, number> }> {
-  const passed = { direct: 0, prefix: 0, simulation: 0, bundles: 0 };
+  const passed = { direct: 0, prefix: 0, simulation: 0, bundles: 0, capture: 0, telemetry: 0 };
   const failed: string[] = [];
   for (const { kind, name, outcome, detail } of await runConformance(root)) {
     if (outcome === "passed") passed[kind]++;
@@ -21,6 +21,8 @@ test("the compact set in fixtures equals what FlowTime wrote", async () => {
   const { failed, passed } = await failures(fixtures);
   expect(failed).toEqual([]);
   expect(passed.direct + passed.prefix + passed.simulation).toBeGreaterThanOrEqual(30);
+  expect(passed.capture).toBeGreaterThanOrEqual(5);
+  expect(passed.telemetry).toBeGreaterThanOrEqual(4);
 });
 
 describeWithReference("everything that FlowTime wrote", (root) => {
@@ -30,5 +32,7 @@ describeWithReference("everything that FlowTime wrote", (root) => {
     expect(passed.direct + passed.prefix).toBeGreaterThanOrEqual(96);
     expect(passed.simulation).toBeGreaterThanOrEqual(65);
     expect(passed.bundles).toBeGreaterThanOrEqual(13);
+    expect(passed.capture).toBe(107);
+    expect(passed.telemetry).toBe(33);
   });
 });

@@ -9,8 +9,9 @@ import { timestampedRunId } from "../../src/protocol/ids.ts";
 import { LiveRun, type RunImage } from "../../src/runtime/live-run.ts";
 import { type ArtifactMode, assembleModelRun, evaluateModel } from "../../src/runtime/run-model.ts";
 import { normaliseSpec } from "../../src/snapshot/spec-text.ts";
+import { captureDifference, captureNames } from "./capture-cases.ts";
 
-export type CaseKind = "direct" | "prefix" | "simulation" | "bundles";
+export type CaseKind = "direct" | "prefix" | "simulation" | "bundles" | "capture" | "telemetry";
 
 export interface CaseResult {
   readonly kind: CaseKind;
@@ -41,6 +42,9 @@ export async function runConformance(
   const bundles = [path.join(root, "bundles"), path.join(root, "../bundles")].find(existsSync);
   for (const name of caseNames(bundles))
     record(await checkBundle(path.join(bundles!, name), path.join(root, "simulation", name), name));
+  for (const kind of ["capture", "telemetry"] as const) {
+    for (const name of captureNames(root, kind)) record(await checkCapture(root, kind, name));
+  }
   return results;
 }
 
@@ -63,6 +67,14 @@ function checkModelCase(root: string, kind: "direct" | "prefix" | "simulation", 
     differingSeries(golden, files, null) ??
     differingIndex(golden, files) ??
     differingWarnings(warningsOf(readText(path.join(golden, "run.json"))), files);
+  return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
+}
+
+async function checkCapture(root: string, kind: "capture" | "telemetry", name: string): Promise<CaseResult> {
+  const simulation = path.join(root, "simulation", name);
+  const run = goldenRun(simulation);
+  const modelText = modelThatRan(readFileSync(path.join(simulation, "model.yaml"), "utf8"), run);
+  const difference = await captureDifference(path.join(root, kind, name, "capture"), run, modelText);
   return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
 }
 
