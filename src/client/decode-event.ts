@@ -18,12 +18,17 @@ const orNull =
   (check: Check): Check =>
   (value) =>
     value === null || check(value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
 const shape =
   (fields: Readonly<Record<string, Check>>): Check =>
   (value) =>
     isRecord(value) && wrongField(value as Record<string, unknown>, fields) === null;
 
-const isNodeDelta = shape({ id: isText, metrics: isRecord });
+const isByClass: Check = (value) => isRecord(value) && Object.values(value as object).every(isRecord);
+const isDelta = shape({ id: isText, metrics: isRecord, byClass: optional(isByClass) });
 const isWarning = shape({ key: isText, code: isText, message: isText, severity: isText, bins: isList });
 const isWarningUpdate: Check = (value) =>
   shape({ action: isText })(value) &&
@@ -36,8 +41,8 @@ const UPDATE: Readonly<Record<string, Check>> = {
   binIndex: isCount,
   rev: isCount,
   startUtc: orNull(isText),
-  nodes: listOf(isNodeDelta),
-  edges: isList,
+  nodes: listOf(isDelta),
+  edges: listOf(isDelta),
   warnings: listOf(isWarningUpdate),
   hash: isText,
   prevHash: isText,

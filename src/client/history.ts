@@ -19,7 +19,7 @@ const INPUTS: Readonly<Record<string, readonly string[]>> = {
   retryTax: ["attempts", "served", "failures", "errors"],
 };
 
-/** Column numbers by node and metric. Grows only, so that older records stay readable with a newer layout. */
+/** Column numbers by node and metric, `metric@class` for classes. Grows only, so that older records stay readable with a newer layout. */
 export interface Layout {
   readonly size: number;
   readonly columns: ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -44,7 +44,7 @@ export function layoutFor(layout: Layout, nodes: readonly NodeDelta[]): Layout {
   let size = layout.size;
   let columns: Map<string, Map<string, number>> | null = null;
   for (const node of nodes) {
-    for (const metric in node.metrics) {
+    for (const metric of metricsOf(node)) {
       if ((columns ?? layout.columns).get(node.id)?.has(metric)) continue;
       columns ??= new Map([...layout.columns].map(([id, metrics]) => [id, new Map(metrics)]));
       let metrics = columns.get(node.id);
@@ -71,6 +71,16 @@ export function packBin(layout: Layout, update: RunUpdate): BinRecord {
       marks[column] = markOf(node, metric);
       values[column] = value ?? Number.NaN;
     }
+    for (const classId in node.byClass) {
+      const share = node.byClass[classId]!;
+      for (const metric in share) {
+        const column = columns.get(classMetric(metric, classId));
+        if (column === undefined) continue;
+        const value = share[metric] ?? null;
+        marks[column] = value === null ? noValue(node, metric) : MARK.value;
+        values[column] = value ?? Number.NaN;
+      }
+    }
   }
   const { binIndex, seq, rev, startUtc, hash, prevHash } = update;
   return { binIndex, seq, rev, startUtc, hash, prevHash, values, marks };
@@ -80,8 +90,21 @@ export function packBin(layout: Layout, update: RunUpdate): BinRecord {
 export function markOf(node: NodeDelta, metric: string): Mark {
   const value = node.metrics[metric];
   if (value === undefined) return MARK.absent;
-  if (value !== null) return MARK.value;
-  const gaps = node.gaps;
+  return value === null ? noValue(node, metric) : MARK.value;
+}
+
+/** Name of a metric of one class in a layout. */
+export function classMetric(metric: string, classId: string): string {
+  return `${metric}@${classId}`;
+}
+
+function* metricsOf({ metrics, byClass }: NodeDelta): Generator<string> {
+  for (const metric in metrics) yield metric;
+  for (const classId in byClass) for (const metric in byClass[classId]!) yield classMetric(metric, classId);
+}
+
+/** Why a metric that is there has no value. */
+function noValue({ gaps }: NodeDelta, metric: string): Mark {
   if (gaps === undefined || gaps.length === 0) return MARK.undefined;
   const isGap = gaps.includes(metric) || (INPUTS[metric]?.some((role) => gaps.includes(role)) ?? false);
   return isGap ? MARK.missing : MARK.undefined;

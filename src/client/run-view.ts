@@ -15,6 +15,7 @@ import type {
 } from "../protocol/run-event.ts";
 import {
   type BinRecord,
+  classMetric,
   EMPTY_LAYOUT,
   type Layout,
   layoutFor,
@@ -87,6 +88,7 @@ export interface ViewState {
   readonly startUtc: string | null;
   readonly hash: string | null;
   readonly nodes: readonly NodeDelta[];
+  readonly edges: readonly EdgeDelta[];
   /** Sorted by key. */
   readonly warnings: readonly Warning[];
 }
@@ -147,14 +149,21 @@ export function foldEvent(view: RunView, item: RunEvent): RunView {
 }
 
 export function viewState(view: RunView): ViewState {
-  const { runId, epoch, seq, state, sealedBin, startUtc, hash, nodes } = view;
+  const { runId, epoch, seq, state, sealedBin, startUtc, hash, nodes, edges } = view;
   const warnings = [...view.warnings.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  return { runId, epoch, seq, state, sealedBin, startUtc, hash, nodes, warnings };
+  return { runId, epoch, seq, state, sealedBin, startUtc, hash, nodes, edges, warnings };
 }
 
-/** The last `bins` bins of one metric of one node, oldest first. */
-export function seriesOf(view: RunView, nodeId: string, metric: string, bins: number): SeriesWindow {
-  return windowOf(view.history, view.layout, nodeId, metric, bins);
+/** The last `bins` bins of one metric of one node, or of one class there, oldest first. */
+export function seriesOf(
+  view: RunView,
+  nodeId: string,
+  metric: string,
+  bins: number,
+  classId: string | null = null,
+): SeriesWindow {
+  const name = classId === null ? metric : classMetric(metric, classId);
+  return windowOf(view.history, view.layout, nodeId, name, bins);
 }
 
 function foldHello(view: RunView, hello: Hello): RunView {

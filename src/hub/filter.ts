@@ -1,4 +1,6 @@
+import { fold } from "../lib/fold.ts";
 import type {
+  ByClass,
   NumberedEvent,
   RunUpdate,
   SnapshotEnd,
@@ -9,18 +11,20 @@ import type {
 
 /**
  * What a subscriber wants to see. A filter thins events out and never renumbers them.
- * Edges are left out under either filter.
+ * Edges are left out under a filter for nodes or warnings.
  */
 export interface StreamFilter {
   /** Only these nodes, their warnings, and warnings of the run as a whole. Null: all. */
   readonly nodes: ReadonlySet<string> | null;
+  /** Of the values by class only those of these classes (folded ids); totals stay. Null: all. */
+  readonly classes: ReadonlySet<string> | null;
   /** Only warnings. */
   readonly onlyWarnings: boolean;
 }
 
 /** Equal filters have equal keys, so that they share what was encoded for one of them. */
-export function filterKey({ nodes, onlyWarnings }: StreamFilter): string {
-  return JSON.stringify([onlyWarnings, nodes === null ? null : [...nodes].sort()]);
+export function filterKey({ nodes, classes, onlyWarnings }: StreamFilter): string {
+  return JSON.stringify([onlyWarnings, ...[nodes, classes].map((ids) => (ids === null ? null : [...ids].sort()))]);
 }
 
 /** The event as the filter shows it, null when nothing is left of it. */
@@ -39,9 +43,25 @@ export function filterEnd(end: SnapshotEnd, filter: StreamFilter): SnapshotEnd {
 }
 
 function filterUpdate(update: RunUpdate, filter: StreamFilter): RunUpdate | null {
-  const nodes = filter.onlyWarnings ? [] : update.nodes.filter((node) => filter.nodes?.has(node.id) ?? true);
+  const shown = filter.onlyWarnings ? [] : update.nodes.filter((node) => filter.nodes?.has(node.id) ?? true);
+  const nodes = withClasses(shown, filter);
+  const edges = filter.onlyWarnings || filter.nodes !== null ? [] : withClasses(update.edges, filter);
   const warnings = update.warnings.filter((change) => showsChange(change, filter));
-  return nodes.length === 0 && warnings.length === 0 ? null : { ...update, nodes, edges: [], warnings };
+  return nodes.length === 0 && warnings.length === 0 ? null : { ...update, nodes, edges, warnings };
+}
+
+/** The deltas with what the filter leaves of their classes; none left is none there. */
+function withClasses<T extends { readonly byClass?: ByClass }>(
+  deltas: readonly T[],
+  { classes }: StreamFilter,
+): readonly T[] {
+  if (classes === null) return deltas;
+  return deltas.map((delta) => {
+    if (delta.byClass === undefined) return delta;
+    const { byClass, ...rest } = delta;
+    const left = Object.entries(byClass).filter(([classId]) => classes.has(fold(classId)));
+    return (left.length === 0 ? rest : { ...rest, byClass: Object.fromEntries(left) }) as T;
+  });
 }
 
 /** A cleared warning is known by its key alone; clearing one that was never shown is harmless. */

@@ -7,6 +7,9 @@ import type { Grid, NodeInfo, RunMode, RunState } from "./run.ts";
 
 export type MetricValue = number | null;
 
+/** Metrics by class id. Names as in `metrics`; a class has those that its shares give. */
+export type ByClass = Readonly<Record<string, Readonly<Record<string, MetricValue>>>>;
+
 /** All current values of one node in one bin. */
 export interface NodeDelta {
   readonly id: string;
@@ -18,11 +21,15 @@ export interface NodeDelta {
   readonly metrics: Readonly<Record<string, MetricValue>>;
   /** Roles whose telemetry was missing when the bin was sealed: absent is not zero. Left out when empty. */
   readonly gaps?: readonly string[];
+  /** How classes share the node's roles, and their times in it. Left out when no class does. */
+  readonly byClass?: ByClass;
 }
 
 export interface EdgeDelta {
   readonly id: string;
   readonly metrics: Readonly<Record<string, MetricValue>>;
+  /** Left out when no class is on the edge. */
+  readonly byClass?: ByClass;
 }
 
 export type Severity = "info" | "warning" | "error";
@@ -159,5 +166,6 @@ export interface LiveState {
   /** Every published series by id; `null` = not a finite number. */
   readonly series: Readonly<Record<string, MetricValue>>;
   readonly nodes: readonly NodeDelta[];
+  readonly edges: readonly EdgeDelta[];
   readonly warnings: readonly Warning[];
 }

@@ -12,7 +12,6 @@ import type { Frame } from "../protocol/frame.ts";
 import type { Grid, NodeInfo, RunState } from "../protocol/run.ts";
 import type {
   CheckpointEvent,
-  EdgeDelta,
   LiveState,
   MetricValue,
   NodeDelta,
@@ -22,12 +21,16 @@ import type {
   WarningUpdate,
 } from "../protocol/run-event.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
+import { ClassValues, metricValue } from "./class-values.ts";
 import { HashChain } from "./hash-chain.ts";
 import { IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
 import type { RunDefinition } from "./run-definition.ts";
 
-/** Node values a joining subscriber gets as history, over all nodes: some ten kilobytes of JSON per thousand. */
+/**
+ * Values of nodes, and of classes at nodes and edges, that a joining subscriber gets as history, all bins together: some
+ * ten kilobytes of JSON per thousand.
+ */
 const SNAPSHOT_NODE_VALUES = 20_000;
 /** Bins of history a joining subscriber gets at most: what a wide sparkline shows, with room. */
 const SNAPSHOT_BINS = 240;
@@ -74,6 +77,7 @@ export class LiveRun {
   private readonly history: History;
   private readonly analyser: Analyser;
   private readonly metrics: NodeMetrics;
+  private readonly classes: ClassValues;
   private readonly chain: HashChain;
   private readonly ingestWarnings: IngestWarnings;
   private readonly gapRoles: readonly (readonly { readonly node: number; readonly role: string }[])[];
@@ -92,13 +96,11 @@ export class LiveRun {
     this.history = new History(plan.seriesCount);
     this.analyser = new Analyser(plan);
     this.metrics = new NodeMetrics(plan);
+    this.classes = new ClassValues(plan);
     this.chain = new HashChain(JSON.stringify([plan.source.text, inputs]));
     this.ingestWarnings = new IngestWarnings(plan);
     this.gapRoles = gapRoles(plan, this.metrics);
-    this.recentLimit = Math.max(
-      1,
-      Math.min(SNAPSHOT_BINS, Math.floor(SNAPSHOT_NODE_VALUES / this.metrics.nodes.length)),
-    );
+    this.recentLimit = Math.max(1, Math.min(SNAPSHOT_BINS, Math.floor(SNAPSHOT_NODE_VALUES / this.updateSize)));
     if (definition.mode === "simulation") this.ledger.sealAllByModel();
   }
 
@@ -168,6 +170,11 @@ export class LiveRun {
     return this.metrics.nodes;
   }
 
+  /** What an update weighs: its nodes, and the classes at nodes and edges. */
+  get updateSize(): number {
+    return this.metrics.nodes.length + this.classes.size;
+  }
+
   get grid(): Grid {
     const { bins, binSize, binUnit, start } = this.plan.source.grid;
     return { bins, binSize, binUnit, start };
@@ -190,8 +197,8 @@ export class LiveRun {
       binIndex: bin,
       rev: 0,
       startUtc: binStartUtc(this.plan.source.grid, bin),
-      nodes: this.nodeDeltas(cells),
-      edges: this.edgeDeltas(row),
+      nodes: this.nodeDeltas(cells, row),
+      edges: this.classes.ofEdges(row),
       warnings,
       hash: this.chain.append(row, this.plan.seriesCount),
       prevHash,
@@ -221,11 +228,11 @@ export class LiveRun {
   }
 
   /** Values at the newest evaluated bin. */
-  newestState(): Pick<LiveState, "series" | "nodes" | "startUtc"> {
+  newestState(): Pick<LiveState, "series" | "nodes" | "edges" | "startUtc"> {
     const bin = this.evaluatedBin;
-    if (bin < 0) return { series: {}, nodes: [], startUtc: null };
+    if (bin < 0) return { series: {}, nodes: [], edges: [], startUtc: null };
     const row = this.history.row(bin);
-    // Edges go by their own ids, with the bins; here are the series of nodes, `id@class` for shares.
+    // Edges go by their own ids; these are the series of nodes, `id@class` for shares.
     const series = Object.fromEntries(
       this.plan.columns
         .slice(0, this.plan.seriesCount)
@@ -233,7 +240,8 @@ export class LiveRun {
         .filter(({ origin }) => origin !== "edge")
         .map(({ id, value }) => [id, value]),
     );
-    return { series, nodes: this.recent.at(-1)!.nodes, startUtc: binStartUtc(this.plan.source.grid, bin) };
+    const { nodes, edges } = this.recent.at(-1)!;
+    return { series, nodes, edges, startUtc: binStartUtc(this.plan.source.grid, bin) };
   }
 
   /** A copy of the run as of the newest evaluated bin. */
@@ -299,17 +307,6 @@ export class LiveRun {
     return classesInOrder(order, (column) => row[column]!);
   }
 
-  private edgeDeltas(row: Float64Array): EdgeDelta[] {
-    const deltas = new Map<string, Record<string, MetricValue>>();
-    for (const { edgeId, metric, classId, column } of this.plan.edgeSeries) {
-      if (classId !== null) continue;
-      const metrics = deltas.get(edgeId) ?? {};
-      metrics[metric] = metricValue(row[column]!);
-      deltas.set(edgeId, metrics);
-    }
-    return Array.from(deltas, ([id, metrics]) => ({ id, metrics }));
-  }
-
   private fileSeries(): RunImage["fileSeries"] {
     const { bound, columns, model } = this.plan;
     return bound.flatMap(({ column, feeds }) => {
@@ -321,7 +318,7 @@ export class LiveRun {
     });
   }
 
-  private nodeDeltas(cells: SealedCells): NodeDelta[] {
+  private nodeDeltas(cells: SealedCells, row: Float64Array): NodeDelta[] {
     const deltas = this.metrics.nodes.map(({ id, metrics: names }, node) => {
       const metrics: Record<string, MetricValue> = {};
       names.forEach((name, metric) => {
@@ -336,7 +333,10 @@ export class LiveRun {
         delta.gaps = [...(delta.gaps ?? []), role];
       }
     });
-    return deltas.map(({ id, metrics, gaps }) => (gaps === undefined ? { id, metrics } : { id, metrics, gaps }));
+    return deltas.map(({ id, metrics, gaps }, node) => {
+      const byClass = this.classes.ofNode(node, row);
+      return { id, metrics, ...(gaps === undefined ? {} : { gaps }), ...(byClass === null ? {} : { byClass }) };
+    });
   }
 }
 
@@ -353,10 +353,6 @@ function gapRoles(plan: Plan, metrics: NodeMetrics): { node: number; role: strin
       return node === undefined ? [] : [{ node, role }];
     });
   });
-}
-
-function metricValue(value: number): MetricValue {
-  return Number.isFinite(value) ? value : null;
 }
 
 function toUpdate(transition: ReturnType<Analyser["feed"]>[number]): WarningUpdate {

@@ -4,7 +4,7 @@ import type { Progress, RunUpdate, SnapshotPage } from "../protocol/run-event.ts
 import { SCHEMA_VERSION } from "../protocol/version.ts";
 import type { LiveRun } from "./live-run.ts";
 
-/** Node values per snapshot page: pages stay far below a subscriber's byte budget. */
+/** Values of nodes and classes per snapshot page: pages stay far below a subscriber's byte budget. */
 const PAGE_NODE_VALUES = 2_000;
 
 /** How the hub asks a run for its state when a subscriber joins. */
@@ -29,7 +29,7 @@ export function topicSource(
       const seq = run.cursorSeq;
       const sealedBin = run.evaluatedBin;
       const hash = run.hash();
-      const pages = pagesOf(run.recentUpdates(), run.nodes.length);
+      const pages = pagesOf(run.recentUpdates(), run.updateSize);
       return {
         begin: { runId, epoch, seq, sealedBin, pages: pages.length, hash },
         pages,
@@ -45,8 +45,8 @@ export function topicSource(
   };
 }
 
-function pagesOf(updates: readonly RunUpdate[], nodes: number): SnapshotPage[] {
-  const binsPerPage = Math.max(1, Math.floor(PAGE_NODE_VALUES / Math.max(1, nodes)));
+function pagesOf(updates: readonly RunUpdate[], updateSize: number): SnapshotPage[] {
+  const binsPerPage = Math.max(1, Math.floor(PAGE_NODE_VALUES / Math.max(1, updateSize)));
   const pages: SnapshotPage[] = [];
   for (let start = 0; start < updates.length; start += binsPerPage) {
     pages.push({ page: pages.length, bins: updates.slice(start, start + binsPerPage) });

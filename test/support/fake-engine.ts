@@ -257,6 +257,7 @@ export class FakeRun {
       hash: this.hash,
       series: {},
       nodes: newest?.nodes ?? [],
+      edges: newest?.edges ?? [],
       warnings: [...this.warnings.values()],
     };
   }

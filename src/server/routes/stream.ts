@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { StreamFilter } from "../../hub/filter.ts";
 import { serveSse } from "../../hub/sse.ts";
+import { fold } from "../../lib/fold.ts";
 import { type EngineParts, findRun } from "../parts.ts";
 
 interface StreamQuery {
@@ -8,6 +9,7 @@ interface StreamQuery {
   readonly last_event_id?: string;
   readonly from?: string;
   readonly nodes?: string;
+  readonly classes?: string;
   readonly warnings?: string;
 }
 
@@ -33,8 +35,18 @@ export function registerStreamRoute(app: FastifyInstance, parts: EngineParts): v
 }
 
 function filterOf(query: StreamQuery): StreamFilter | null {
-  const nodes = (query.nodes ?? "").split(",").filter((id) => id.trim() !== "");
-  const warningsOnly = query.warnings === "only";
-  if (nodes.length === 0 && !warningsOnly) return null;
-  return { nodes: nodes.length === 0 ? null : new Set(nodes.map((id) => id.trim())), onlyWarnings: warningsOnly };
+  const nodes = idsOf(query.nodes);
+  const classes = idsOf(query.classes)?.map(fold) ?? null;
+  const onlyWarnings = query.warnings === "only";
+  if (nodes === null && classes === null && !onlyWarnings) return null;
+  return { nodes: nodes && new Set(nodes), classes: classes && new Set(classes), onlyWarnings };
+}
+
+/** Ids of a list with commas; null when it names none. */
+function idsOf(list: string | undefined): readonly string[] | null {
+  const ids = (list ?? "")
+    .split(",")
+    .map((id) => id.trim())
+    .filter((id) => id !== "");
+  return ids.length === 0 ? null : ids;
 }

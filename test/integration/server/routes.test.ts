@@ -174,6 +174,7 @@ describe("a run's own routes", () => {
       hash: expect.any(String),
       series: {},
       nodes: [],
+      edges: [],
       startUtc: null,
       warnings: [],
     });
@@ -395,6 +396,19 @@ describe("GET /v1/runs/{id}/stream", () => {
     expect(text).not.toContain('"queueDepth":');
     expect(await read(`${route}&nodes=Desk`, last)).toContain('"queueDepth":');
     expect(await read(`${route}&nodes=Other`, last)).not.toContain('"queueDepth":');
+  });
+
+  test("values by class come with the snapshot, all of them or those asked for", async () => {
+    const model = modelText({ nodes: ["g=6s", "s=4s", "all: g + s"], arrivals: ["g: Gold", "s: Std"], bins: 4 });
+    const answer = await postJson(`${url}/v1/runs`, { mode: "simulation", model });
+    const { runId } = answer.body as { runId: string };
+    await completed(engine.client, runId);
+    const route = `/v1/runs/${runId}/stream`;
+    const all = '{"id":"all","metrics":{"value":10},"byClass":{"Gold":{"value":6},"Std":{"value":4}}}';
+    expect(await read(route, /event: bye/)).toContain(all);
+    const gold = await read(`${route}?classes=gold`, /event: bye/);
+    expect(gold).toContain('{"id":"all","metrics":{"value":10},"byClass":{"Gold":{"value":6}}}');
+    expect(gold).toContain('{"id":"s","metrics":{"value":4}}');
   });
 });
 

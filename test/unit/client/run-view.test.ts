@@ -188,6 +188,22 @@ describe("cells", () => {
     expect(last("nobody", "errors")).toBe(MARK.absent);
   });
 
+  test("a class has a past of its own, missing where its telemetry is", () => {
+    const next = structuredClone(events.at(-1)) as Extract<RunEvent, { event: "bin" }>;
+    const { seq, hash } = next.data;
+    const node = { id: "n", metrics: { arrivals: 3 }, byClass: { Gold: { arrivals: 2 } } };
+    const blank = { id: "n", metrics: { arrivals: null }, gaps: ["arrivals"], byClass: { Gold: { arrivals: null } } };
+    const bin = (offset: number, nodes: RunUpdate["nodes"]): RunEvent => ({
+      event: "bin",
+      data: { ...next.data, seq: seq + 1 + offset, binIndex: 24 + offset, prevHash: hash, nodes },
+    });
+    const grown = fold([bin(0, [node]), bin(1, [blank])], view);
+    const { values, marks } = seriesOf(grown, "n", "arrivals", 3, "Gold");
+    expect([[...marks], values[1]]).toEqual([[MARK.absent, MARK.value, MARK.missing], 2]);
+    expect(seriesOf(grown, "n", "arrivals", 1, "Std").marks[0]).toBe(MARK.absent);
+    expect(viewState(grown).nodes).toEqual([blank]);
+  });
+
   test("a metric that comes later has no past", () => {
     const next = structuredClone(events.at(-1)) as Extract<RunEvent, { event: "bin" }>;
     const nodes = [...next.data.nodes, { id: "late", metrics: { value: 3 } }];

@@ -23,8 +23,8 @@ function update(nodes: readonly string[], warnings: readonly WarningUpdate[] = [
   };
 }
 
-const onlyA = { nodes: new Set(["a"]), onlyWarnings: false };
-const onlyWarnings = { nodes: null, onlyWarnings: true };
+const onlyA = { nodes: new Set(["a"]), classes: null, onlyWarnings: false };
+const onlyWarnings = { nodes: null, classes: null, onlyWarnings: true };
 
 describe("stream filter", () => {
   test("keeps the named nodes and everything that says which bin this is", () => {
@@ -33,6 +33,26 @@ describe("stream filter", () => {
       event: "bin",
       data: { ...data, nodes: [data.nodes[0]], edges: [] },
     });
+  });
+
+  test("of values by class keeps the named ones, without regard to case; totals stay", () => {
+    const byClass = { Gold: { value: 1 }, std: { value: 0 } };
+    const data: RunUpdate = {
+      ...update([]),
+      nodes: [
+        { id: "a", metrics: { value: 1 }, byClass },
+        { id: "b", metrics: { value: 2 } },
+      ],
+      edges: [{ id: "e", metrics: { flowVolume: 1 }, byClass: { Gold: { flowVolume: 1 } } }],
+    };
+    const only = (...classes: string[]) =>
+      filterEvent({ event: "bin", data }, { nodes: null, classes: new Set(classes), onlyWarnings: false })?.data;
+    expect(only("STD")).toEqual({
+      ...data,
+      nodes: [{ id: "a", metrics: { value: 1 }, byClass: { std: { value: 0 } } }, data.nodes[1]],
+      edges: [{ id: "e", metrics: { flowVolume: 1 } }],
+    });
+    expect(only("STD", "GOLD")).toEqual(data);
   });
 
   test("nothing left is null", () => {
@@ -74,11 +94,11 @@ describe("stream filter", () => {
 
   test("equal filters have equal keys, others do not", () => {
     const keys = [
-      { nodes: new Set(["a", "b"]), onlyWarnings: false },
-      { nodes: new Set(["b", "a"]), onlyWarnings: false },
-      { nodes: new Set(["a,b"]), onlyWarnings: false },
-      { nodes: new Set(["a", "b"]), onlyWarnings: true },
-      { nodes: null, onlyWarnings: true },
+      { nodes: new Set(["a", "b"]), classes: null, onlyWarnings: false },
+      { nodes: new Set(["b", "a"]), classes: null, onlyWarnings: false },
+      { nodes: new Set(["a,b"]), classes: null, onlyWarnings: false },
+      { nodes: new Set(["a", "b"]), classes: null, onlyWarnings: true },
+      { nodes: null, classes: null, onlyWarnings: true },
     ].map(filterKey);
     expect(keys[0]).toBe(keys[1]);
     expect(new Set(keys).size).toBe(4);

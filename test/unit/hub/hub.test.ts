@@ -312,7 +312,7 @@ describe("the end of a stream", () => {
 describe("filters", () => {
   test("leave the numbering alone: what is filtered out moves the cursor", () => {
     const { run, topic } = setUp({ replayEvents: 1_000 });
-    const filter = { nodes: new Set(["elsewhere"]), onlyWarnings: false };
+    const filter = { nodes: new Set(["elsewhere"]), classes: null, onlyWarnings: false };
     const { fold, read } = connect(topic, { from: "now", filter });
     seal(run, 100);
     run.checkpoint();
@@ -331,7 +331,10 @@ describe("filters", () => {
     const written = [0, 1].map(() => {
       const chunks: Buffer[] = [];
       const sink = { write: (bytes: Buffer) => chunks.push(bytes) > 0, unsentBytes: 0, end() {}, destroy() {} };
-      topic.subscribe(sink, { from: "now", filter: { nodes: new Set(["n0", "n1"]), onlyWarnings: false } });
+      topic.subscribe(sink, {
+        from: "now",
+        filter: { nodes: new Set(["n0", "n1"]), classes: null, onlyWarnings: false },
+      });
       return chunks;
     });
     run.seal();

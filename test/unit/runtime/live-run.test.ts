@@ -15,6 +15,16 @@ const DESK: ShortModel = {
   topology: topologyNodes("Desk:queue arrivals=a served=b capacity=cap slaMin=10", "Back:service arrivals=b served=b"),
 };
 
+const TWO_CLASSES: ShortModel = {
+  nodes: ["g=6s", "s=4s", "all: g + s", "out: all * 0.5", "q=buf(all,out)", "other=3s"],
+  arrivals: ["g: Gold", "s: Std"],
+  topology: `  nodes:
+    - { id: S, kind: queue, semantics: { arrivals: all, served: out, queueDepth: q } }
+    - { id: T, kind: sink, semantics: { arrivals: other, served: other } }
+  edges:
+    - { id: e, from: S, to: T }`,
+};
+
 function runOf(short: ShortModel, bindings: readonly string[], mode: "live" | "simulation" = "live"): LiveRun {
   const text = modelText(short);
   const { plan, diagnostics } = compileModel(parseModel(text).model!, { bindings });
@@ -127,18 +137,59 @@ describe("state", () => {
 
   test("the newest state has every published series by id", () => {
     const run = runOf(DESK, ["a", "b"]);
-    expect(run.newestState()).toEqual({ series: {}, nodes: [], startUtc: null });
+    expect(run.newestState()).toEqual({ series: {}, nodes: [], edges: [], startUtc: null });
     feed(run, ...bin(0, 7, 4), ...bin(1, 1, 0));
     const { series, nodes, startUtc } = run.newestState();
     expect(series).toEqual({ a: 1, b: 0, cap: 10, desk_queue: 4 });
     expect([nodes, startUtc]).toEqual([run.recentUpdates().at(-1)!.nodes, "2026-01-05T00:05:00Z"]);
   });
 
-  test("keeps as many recent bins as a joining subscriber gets", () => {
+  test("classes stand beside the totals of their nodes and edges", () => {
+    const run = runOf(TWO_CLASSES, [], "simulation");
+    const [first] = evaluate(run);
+    expect(first!.nodes).toEqual([
+      {
+        id: "S",
+        metrics: expect.objectContaining({ arrivals: 10, served: 5, queueDepth: 5 }),
+        byClass: {
+          Gold: { arrivals: 6, served: 3, queueDepth: 3, queueTimeMs: 3_600_000, cycleTimeMs: 3_600_000 },
+          Std: { arrivals: 4, served: 2, queueDepth: 2, queueTimeMs: 3_600_000, cycleTimeMs: 3_600_000 },
+        },
+      },
+      { id: "T", metrics: { arrivals: 3, served: 3, throughputRatio: 1 } },
+    ]);
+    expect(first!.edges).toEqual([
+      { id: "e", metrics: { flowVolume: 5 }, byClass: { Gold: { flowVolume: 3 }, Std: { flowVolume: 2 } } },
+    ]);
+    expect(run.newestState().edges).toEqual(run.recentUpdates().at(-1)!.edges);
+    expect(run.updateSize).toBe(2 + 2 + 2);
+  });
+
+  test("in a model without topology a class is at its computation node", () => {
+    const { nodes, arrivals } = TWO_CLASSES;
+    const [first] = evaluate(runOf({ nodes, arrivals: arrivals! }, [], "simulation"));
+    expect(first!.nodes.find(({ id }) => id === "all")).toEqual({
+      id: "all",
+      metrics: { value: 10 },
+      byClass: { Gold: { value: 6 }, Std: { value: 4 } },
+    });
+    expect(first!.nodes.find(({ id }) => id === "other")).toEqual({ id: "other", metrics: { value: 3 } });
+  });
+
+  test("keeps as many recent bins as a joining subscriber gets, less of them when classes make them heavier", () => {
     const run = runOf(DESK, ["a", "b"]);
     for (let index = 0; index < 300; index++) feed(run, ...bin(index, 1, 1));
     const recent = run.recentUpdates().map(({ binIndex }) => binIndex);
     expect(recent).toEqual(Array.from({ length: 240 }, (_, index) => 60 + index));
+
+    const many = Array.from({ length: 200 }, (_, index) => `n${index}`);
+    const heavy = runOf(
+      { nodes: many.map((id) => `${id}=1s`), arrivals: many.map((id) => `${id}: C`), bins: 120 },
+      [],
+      "simulation",
+    );
+    evaluate(heavy);
+    expect(heavy.recentUpdates()).toHaveLength(20_000 / (200 + 200));
   });
 });
 
