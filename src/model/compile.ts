@@ -5,10 +5,11 @@ import type { Diagnostic } from "./diagnostics.ts";
 import { findDivergences } from "./divergences.ts";
 import { edgeSeries } from "./edges.ts";
 import { ExpressionCompiler, OperatorList } from "./emit.ts";
-import { type Expression, parseExpression } from "./expression.ts";
+import type { Expression } from "./expression.ts";
 import { generateNodes } from "./generate.ts";
 import { layOut } from "./layout.ts";
-import type { ExprNode, Model } from "./model.ts";
+import type { Model } from "./model.ts";
+import { checkNodes, parseTrees } from "./node-findings.ts";
 import { declarationOrder, evaluationOrder, feedbackGroups, type Inputs, inputsOf } from "./order.ts";
 import { emitPasses } from "./passes.ts";
 import type { BoundSeries, Column, Plan } from "./plan.ts";
@@ -43,11 +44,12 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   const trees = parseTrees(compiled, diagnostics);
   const bindings = resolveBindings(compiled, options.bindings ?? []);
   diagnostics.push(...bindings.diagnostics);
-  checkReferences(compiled, trees, bindings, diagnostics);
-
   const inputs = new Map(compiled.nodes.map((node) => [node.id, inputsOf(node, trees.get(node.id) ?? null)]));
   const order = orderNodes(compiled, inputs, bindings, diagnostics);
-  if (order === null || diagnostics.some((finding) => finding.severity === "error")) return { plan: null, diagnostics };
+  const groups = order === null ? null : groupsOf(compiled, order, inputs);
+  checkNodes({ model: compiled, declared: model.nodes.length, trees, inputs, bindings, groups }, diagnostics);
+  if (order === null || groups === null) return { plan: null, diagnostics };
+  if (diagnostics.some((finding) => finding.severity === "error")) return { plan: null, diagnostics };
 
   const declared = new Set(model.nodes.map((node) => node.id));
   const orderAsWritten = evaluationOrder(
@@ -55,7 +57,8 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
     (id) => (inputs.get(id)?.sameBin ?? []).filter((name) => declared.has(name)),
   ).order;
   const asDirectRun = options.asDirectRun ?? false;
-  const emission = emit(model, compiled, trees, inputs, bindings, { order, orderAsWritten }, asDirectRun, diagnostics);
+  const orders = { order, orderAsWritten, groups };
+  const emission = emit(model, compiled, trees, inputs, bindings, orders, asDirectRun, diagnostics);
   if (emission === null) return { plan: null, diagnostics };
   const exists = (id: string): boolean => emission.columnOf.has(id);
   return {
@@ -69,75 +72,6 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
     },
     diagnostics,
   };
-}
-
-function parseTrees(model: Model, diagnostics: Diagnostic[]): ReadonlyMap<string, Expression> {
-  const trees = new Map<string, Expression>();
-  model.nodes.forEach((node, index) => {
-    if (node.kind !== "expr") return;
-    if (node.tree !== undefined) {
-      trees.set(node.id, node.tree);
-      return;
-    }
-    const parsed = parseExpression(node.expr);
-    if (parsed.ok) {
-      trees.set(node.id, parsed.tree);
-      return;
-    }
-    diagnostics.push({
-      severity: "error",
-      tier: "compile",
-      code: "expression_syntax",
-      message: `Node ${node.id}: error parsing expression '${node.expr}': Parse error at position ${parsed.position}: ${parsed.message}`,
-      pointer: `/nodes/${index}/expr`,
-      span: spanAt(node, parsed.position),
-    });
-  });
-  return trees;
-}
-
-/** Where a position of an expression stands in the document; the whole value when it is not written in one line. */
-function spanAt(node: ExprNode, position: number): Diagnostic["span"] {
-  const { line, column, startOffset, endOffset } = node.exprSpan;
-  const isOneLine = endOffset - startOffset >= node.expr.length && endOffset - startOffset <= node.expr.length + 2;
-  if (!isOneLine) return node.exprSpan;
-  const quote = endOffset - startOffset === node.expr.length ? 0 : 1;
-  const start = startOffset + quote + Math.min(position, Math.max(0, node.expr.length - 1));
-  return { line, column: column + (start - startOffset), startOffset: start, endOffset: start + 1 };
-}
-
-function checkReferences(
-  model: Model,
-  trees: ReadonlyMap<string, Expression>,
-  bindings: Bindings,
-  diagnostics: Diagnostic[],
-): void {
-  const known = new Set(model.nodes.map((node) => node.id));
-  model.nodes.forEach((node, index) => {
-    if (bindings.bound.has(node.id)) return;
-    const { sameBin, lagged } = inputsOf(node, trees.get(node.id) ?? null);
-    for (const name of [...sameBin, ...lagged]) {
-      if (known.has(name) || bindings.fileSeries.has(name)) continue;
-      diagnostics.push({
-        severity: "error",
-        tier: "compile",
-        code: "unknown_reference",
-        message: `Node '${node.id}' references '${name}': The given key '${name}' was not present in the dictionary.`,
-        pointer: `/nodes/${index}`,
-        span: node.kind === "expr" ? node.exprSpan : node.span,
-      });
-    }
-    if (node.kind === "const" && node.values.length !== model.grid.bins) {
-      diagnostics.push({
-        severity: "error",
-        tier: "compile",
-        code: "const_length",
-        message: `ConstSeriesNode ${node.id}: values length ${node.values.length} != grid length ${model.grid.bins}`,
-        pointer: `/nodes/${index}/values`,
-        span: node.span,
-      });
-    }
-  });
 }
 
 /** Evaluation order by the definitions; when only telemetry breaks a cycle, by what is left of them. */
@@ -156,7 +90,7 @@ function orderNodes(
   const first = model.nodes.findIndex((node) => node.id === live.unordered[0]);
   diagnostics.push({
     severity: "error",
-    tier: "compile",
+    tier: "analyse",
     code: "cycle",
     message: "Graph has a cycle (same-bin algebraic cycle, not resolvable by SHIFT)",
     pointer: `/nodes/${first}`,
@@ -164,6 +98,19 @@ function orderNodes(
     hint: `On or behind the cycle: ${stuck}${live.unordered.length > 8 ? ", …" : ""}. Read one of them through SHIFT(…, 1).`,
   });
   return null;
+}
+
+function groupsOf(
+  model: Model,
+  order: readonly string[],
+  inputs: ReadonlyMap<string, Inputs>,
+): ReadonlyMap<string, number> {
+  const kinds = new Map(model.nodes.map((node) => [node.id, node.kind]));
+  return feedbackGroups(
+    order,
+    (id) => kinds.get(id),
+    (id) => inputs.get(id)!.lagged,
+  );
 }
 
 type Emission = Omit<Plan, "model" | "source" | "order" | "orderAsWritten" | "generated">;
@@ -174,7 +121,7 @@ function emit(
   trees: ReadonlyMap<string, Expression>,
   inputs: ReadonlyMap<string, Inputs>,
   bindings: Bindings,
-  orders: Pick<Plan, "order" | "orderAsWritten">,
+  orders: Pick<Plan, "order" | "orderAsWritten"> & { readonly groups: ReadonlyMap<string, number> },
   asDirectRun: boolean,
   diagnostics: Diagnostic[],
 ): Emission | null {
@@ -201,12 +148,7 @@ function emit(
     }
   }
 
-  const kinds = new Map(model.nodes.map((node) => [node.id, node.kind]));
-  const groups = feedbackGroups(
-    orders.order,
-    (id) => kinds.get(id),
-    (id) => inputs.get(id)!.lagged,
-  );
+  const { groups } = orders;
   const feedback = new Set(groups.keys());
   const { fileSeries } = bindings;
   const given = new Map<string, ClassColumns>();
@@ -215,7 +157,7 @@ function emit(
     trees,
     feedback,
     operators,
-    expressions: new ExpressionCompiler(operators, model.grid.bins, diagnostics),
+    expressions: new ExpressionCompiler(operators, model.grid.bins),
     diagnostics,
     emissionOrder: declarationOrder(
       model.nodes.map((node) => node.id),

@@ -10,12 +10,12 @@ export type DiagnosticSeverity = "error" | "warning";
 
 /**
  * One finding about a model. All findings of a stage are returned together; nothing is thrown for bad input.
- * `tier` says how far the model got: `yaml` (not a document), `schema` (shape and meaning, what FlowTime refuses before
- * evaluation), `compile` (plan cannot be built), `unsupported` (valid, but not built here yet).
+ * `tier` says who would find it in FlowTime: `yaml` (the text is no document) and `schema` (shape and meaning) its schema check, `compile`
+ * its loader and the generation of nodes, `analyse` its evaluation. `unsupported`: valid, but not built here yet.
  */
 export interface Diagnostic {
   readonly severity: DiagnosticSeverity;
-  readonly tier: "yaml" | "schema" | "compile" | "unsupported";
+  readonly tier: "yaml" | "schema" | "compile" | "analyse" | "unsupported";
   /** Stable and documented, snake_case. */
   readonly code: string;
   /** What is wrong, with the offending text. Where FlowTime has a sentence of its own, that sentence. */

@@ -44,7 +44,7 @@ export function emitNode(
       return;
     }
     case "expr":
-      expressions.compile(node, trees.get(node.id)!, out, feedback.has(node.id), scope);
+      expressions.compile(node, trees.get(node.id)!, out, scope);
       return;
     case "serviceWithBuffer":
       operators.push(queueOperator(node, out, feedback.has(node.id), model, scope));

@@ -1,5 +1,5 @@
-import type { Diagnostic } from "./diagnostics.ts";
-import { type Expression, literalInteger } from "./expression.ts";
+import { invariant } from "../lib/assert.ts";
+import type { Expression } from "./expression.ts";
 import type { ExprNode } from "./model.ts";
 import type { BinaryFunction, Column, Operator, UnaryFunction } from "./plan.ts";
 
@@ -95,55 +95,32 @@ const BINARY_FUNCTIONS: Readonly<Record<string, BinaryFunction>> = {
 };
 const UNARY_FUNCTIONS: Readonly<Record<string, UnaryFunction>> = { FLOOR: "floor", CEIL: "ceil", ROUND: "round" };
 
-/** An expression that cannot be compiled: FlowTime finds these when it evaluates, we when we compile. */
-class Refusal extends Error {}
-
 /**
- * Turns expression trees into operators. The argument of a SHIFT with lag ≥ 1 is only read in later bins, so it is
+ * Turns expression trees without faults (`expressionFaults`) into operators. The argument of a SHIFT with lag ≥ 1 is only read in later bins, so it is
  * computed at the end of the bin (`flushDeferred`), when every node is known: this makes feedback loops and forward
  * references come out as the one causal solution (engine.md §5.4).
  */
 export class ExpressionCompiler {
   private readonly operators: OperatorList;
   private readonly bins: number;
-  private readonly diagnostics: Diagnostic[];
   private readonly deferred: { tree: Expression; out: number; context: Context }[] = [];
 
-  constructor(operators: OperatorList, bins: number, diagnostics: Diagnostic[]) {
+  constructor(operators: OperatorList, bins: number) {
     this.operators = operators;
     this.bins = bins;
-    this.diagnostics = diagnostics;
   }
 
-  compile(node: ExprNode, tree: Expression, out: number, isFeedback: boolean, scope: Scope): void {
-    const refuse = (refusal: Refusal): void => {
-      this.diagnostics.push({
-        severity: "error",
-        tier: "compile",
-        code: "expression_meaning",
-        message: `Node ${node.id}: expression '${node.expr}': ${refusal.message}`,
-        pointer: "",
-        span: node.exprSpan,
-      });
-    };
-    this.attempt(refuse, () => this.emit(tree, { owner: node.id, isFeedback, refuse, scope }, out));
+  compile(node: ExprNode, tree: Expression, out: number, scope: Scope): void {
+    this.emit(tree, { owner: node.id, scope }, out);
   }
 
   /** Emits the postponed arguments; they may postpone further ones. */
   flushDeferred(): void {
-    for (let next = this.deferred.shift(); next !== undefined; next = this.deferred.shift()) {
-      const { tree, out, context } = next;
-      this.attempt(context.refuse, () => this.emit(tree, context, out));
+    for (let at = 0; at < this.deferred.length; at++) {
+      const { tree, context, out } = this.deferred[at]!;
+      this.emit(tree, context, out);
     }
-  }
-
-  private attempt(refuse: (refusal: Refusal) => void, action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      refuse(error);
-    }
+    this.deferred.length = 0;
   }
 
   /** Emits the operators of a tree and returns the column with its value; `out` when one is wanted. */
@@ -159,8 +136,7 @@ export class ExpressionCompiler {
         return out === undefined ? a : operators.push({ op: "copy", out, a });
       }
       case "array":
-        // Legal only inside FlowTime's feedback groups, where bin t reads element t (engine.md §4.2).
-        if (!context.isFeedback) throw new Refusal("Unsupported expression node type: ArrayLiteralNode");
+        // An operand only inside FlowTime's feedback groups, where bin t reads element t (engine.md §4.2).
         return operators.push({
           op: "const",
           out: out ?? operators.newColumn(context.owner),
@@ -187,19 +163,19 @@ export class ExpressionCompiler {
     const target = (): number => out ?? operators.newColumn(context.owner);
     const binary = BINARY_FUNCTIONS[name];
     if (binary !== undefined) {
-      const [left, right] = arity(call, name, 2, 2);
+      const [left, right] = call.args;
       const a = this.emit(left!, context);
       const b = this.emit(right!, context);
       return operators.push({ op: binary, out: target(), a, b });
     }
     const unary = UNARY_FUNCTIONS[name];
     if (unary !== undefined) {
-      const a = this.emit(arity(call, name, 1, 1)[0]!, context);
+      const a = this.emit(call.args[0]!, context);
       return operators.push({ op: unary, out: target(), a });
     }
     switch (name) {
       case "CLAMP": {
-        const [value, lowest, highest] = arity(call, name, 3, 3);
+        const [value, lowest, highest] = call.args;
         const a = this.emit(value!, context);
         const low = this.emit(lowest!, context);
         const high = this.emit(highest!, context);
@@ -208,33 +184,29 @@ export class ExpressionCompiler {
       case "SHIFT":
         return this.emitShift(call, context, out);
       case "CONV": {
-        const [argument, kernel] = arity(call, name, 2, 2);
-        const coefficients =
-          kernel!.kind === "array" ? kernel!.values : kernel!.kind === "number" ? [kernel!.value] : null;
-        if (coefficients === null) throw new Refusal("CONV kernel must be an array literal or one literal number");
+        const [argument, kernel] = call.args;
+        const coefficients = kernel?.kind === "array" ? kernel.values : [literal(kernel)];
         const a = this.emit(argument!, context);
         return operators.push({ op: "convolve", out: target(), a, kernel: Float64Array.from(coefficients) });
       }
       case "PULSE": {
-        const [periodArgument, phaseArgument, amplitudeArgument] = arity(call, name, 1, 3);
-        const period = literalInteger(periodArgument);
-        if (period === null || period < 1) throw new Refusal("PULSE period must be a literal positive integer");
-        const phase = phaseArgument === undefined ? 0 : literalInteger(phaseArgument);
-        if (phase === null) throw new Refusal("PULSE phase must be a literal non-negative integer");
-        const amplitude = amplitudeArgument === undefined ? null : this.emit(amplitudeArgument, context);
-        return operators.push({ op: "pulse", out: target(), period, phase, amplitude });
+        const [period, phase, amplitude] = call.args;
+        return operators.push({
+          op: "pulse",
+          out: target(),
+          period: literal(period),
+          phase: phase === undefined ? 0 : literal(phase),
+          amplitude: amplitude === undefined ? null : this.emit(amplitude, context),
+        });
       }
       default:
-        throw new Refusal(`Unknown function: ${call.name}`);
+        throw new Error(`broken promise: ${call.name} is a function`);
     }
   }
 
   private emitShift(call: Expression & { kind: "call" }, context: Context, out?: number): number {
-    const [argument, lagArgument] = arity(call, "SHIFT", 2, 2);
-    if (lagArgument!.kind !== "number" || !Number.isInteger(lagArgument!.value)) {
-      throw new Refusal("SHIFT lag parameter must be a literal integer");
-    }
-    const lag = lagArgument!.value;
+    const argument = call.args[0];
+    const lag = literal(call.args[1]);
     if (lag === 0) return this.emit(argument!, context, out);
     let a: number;
     if (argument!.kind === "reference" || argument!.kind === "number") {
@@ -249,13 +221,10 @@ export class ExpressionCompiler {
 
 interface Context {
   readonly owner: string;
-  readonly isFeedback: boolean;
-  readonly refuse: (refusal: Refusal) => void;
   readonly scope: Scope;
 }
 
-function arity(call: Expression & { kind: "call" }, name: string, least: number, most: number): readonly Expression[] {
-  if (call.args.length >= least && call.args.length <= most) return call.args;
-  const wanted = least === most ? `exactly ${least}` : `${least} to ${most}`;
-  throw new Refusal(`${name} takes ${wanted} argument${most === 1 ? "" : "s"}, not ${call.args.length}`);
+function literal(argument: Expression | undefined): number {
+  invariant(argument?.kind === "number", "the argument is a literal");
+  return argument.value;
 }

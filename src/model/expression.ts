@@ -90,7 +90,7 @@ class Parser {
     this.skipSpace();
     const position = this.at;
     const char = this.text[position];
-    if (char === undefined) this.fail(position, "Unexpected end of expression");
+    if (char === undefined) this.unexpected();
     if (isDigit(char)) return { kind: "number", value: this.number(), position };
     if (char === "[") return this.array();
     if (char === "(") {
@@ -191,9 +191,10 @@ class Parser {
     return tree;
   }
 
+  /** At the end of the text FlowTime's lexer sees the character 0. */
   private unexpected(): never {
-    const char = this.text[this.at];
-    return this.fail(this.at, char === undefined ? "Unexpected end of expression" : `Unexpected character '${char}'`);
+    const code = this.text.codePointAt(this.at) ?? 0;
+    return this.fail(this.at, `Unexpected character '${String.fromCodePoint(code)}'`);
   }
 
   private fail(position: number, message: string): never {
@@ -247,11 +248,6 @@ export function collectReferences(tree: Expression): readonly NodeReference[] {
   };
   visit(tree, false);
   return found;
-}
-
-/** Distinct names the tree refers to, in reading order. */
-export function referencedNodes(tree: Expression): readonly string[] {
-  return [...new Set(collectReferences(tree).map((reference) => reference.name))];
 }
 
 /** Value of a literal whole number, else null. */

@@ -13,7 +13,7 @@ export interface Placed {
 export const MAX_FINDINGS = 1000;
 
 /** Most findings that get a "did you mean": each costs a comparison with every known name. */
-const MAX_SUGGESTIONS = 50;
+export const MAX_SUGGESTIONS = 50;
 
 type Finding = Omit<Diagnostic, "severity" | "tier" | "span" | "hint"> & {
   readonly severity?: Diagnostic["severity"];

@@ -50,8 +50,12 @@ export interface PmfNode extends NodeBase {
   readonly values: readonly number[];
   readonly probabilities: readonly number[];
 }
+/** Where a node names what it reads, by field within the node (`inflow`, `inputs/queue`). Absent on generated nodes. */
+export type InputPlaces = Readonly<Record<string, { readonly name: string; readonly span: SourceSpan }>>;
+
 export interface BufferNode extends NodeBase {
   readonly kind: "serviceWithBuffer";
+  readonly inputPlaces?: InputPlaces;
   readonly inflow: string;
   readonly outflow: string;
   readonly loss: string | null;
@@ -59,6 +63,7 @@ export interface BufferNode extends NodeBase {
 }
 export interface RouterNode extends NodeBase {
   readonly kind: "router";
+  readonly inputPlaces?: InputPlaces;
   readonly queue: string;
   readonly routes: readonly Route[];
 }

@@ -2,6 +2,7 @@ import { type Diagnostic, normaliseModelText, sortDiagnostics } from "./diagnost
 import { buildModel, type ModelProfile } from "./draft.ts";
 import { Findings } from "./findings.ts";
 import type { Model } from "./model.ts";
+import { reportExpressionFaults } from "./node-findings.ts";
 import { readYaml } from "./read-yaml.ts";
 import { readDraft } from "./schema.ts";
 import { validateDraft } from "./validate.ts";
@@ -20,8 +21,8 @@ export interface ParsedModel {
 
 /**
  * Reads a model text: YAML, then structure (schema.ts), then meaning (validate.ts). All findings of the stages that could
- * run are returned; bad input never throws. Expressions are not judged here beyond the names they use: their syntax and
- * everything else that needs a plan is `compileModel`'s.
+ * run are returned; bad input never throws. Expressions of a model are not judged here beyond the names they use: their
+ * syntax and everything else that needs a plan is `compileModel`'s. Where there is no model, they are judged here too.
  */
 export function parseModel(text: string, { profile = "live" }: ParseOptions = {}): ParsedModel {
   const findings = new Findings(normaliseModelText(text));
@@ -29,6 +30,7 @@ export function parseModel(text: string, { profile = "live" }: ParseOptions = {}
   const root = readYaml(findings, { refuseNonFinite: profile === "direct" });
   const draft = root === null ? null : readDraft(root, findings, profile);
   if (draft !== null) validateDraft(draft, findings);
+  if (draft !== null && findings.hasErrors) reportExpressionFaults(draft, findings);
   const model = draft === null || findings.hasErrors ? null : buildModel(draft, findings.text);
   return { model, diagnostics: sortDiagnostics(findings.all()) };
 }

@@ -1,6 +1,7 @@
 import type { DraftNode, ModelProfile } from "./draft.ts";
 import type { Fields, TextField } from "./fields.ts";
-import type { DispatchSchedule, ModelNode, Route } from "./model.ts";
+import type { Findings } from "./findings.ts";
+import type { DispatchSchedule, InputPlaces, ModelNode, Route } from "./model.ts";
 
 /** Computation nodes (engine.md §2.3): which fields each kind has, and what they must be. */
 
@@ -74,9 +75,18 @@ export function readNode(fields: Fields, index: number, profile: ModelProfile): 
         const { inflow, outflow, loss } = flows;
         const problem = `Node ${id.text}: serviceWithBuffer nodes require 'inflow' and 'outflow' fields`;
         if (!loadable(fields, inflow, problem) || !loadable(fields, outflow, problem)) return null;
+        const schedule = fields.node("dispatchSchedule");
+        const capacity = schedule?.kind === "mapping" ? schedule.entries.get("capacitySeries")?.value : undefined;
+        const capacityField = capacity?.kind === "scalar" ? { loaded: capacity.text, at: capacity } : null;
         return {
           ...base,
           kind,
+          inputPlaces: inputPlaces(fields.findings, {
+            inflow,
+            outflow,
+            loss,
+            "dispatchSchedule/capacitySeries": capacityField,
+          }),
           inflow: inflow.loaded,
           outflow: outflow.loaded,
           loss: isGiven(loss) ? loss.text : null,
@@ -85,7 +95,8 @@ export function readNode(fields: Fields, index: number, profile: ModelProfile): 
       }
       case "router": {
         if (!loadable(fields, queue, `Node ${id.text}: router nodes require inputs.queue`)) return null;
-        return { ...base, kind, queue: queue.loaded, routes };
+        const places = inputPlaces(fields.findings, { "inputs/queue": queue });
+        return { ...base, kind, inputPlaces: places, queue: queue.loaded, routes };
       }
       case null:
         return null;
@@ -103,6 +114,17 @@ export function readNode(fields: Fields, index: number, profile: ModelProfile): 
     probabilities,
     built: build(),
   };
+}
+
+function inputPlaces(
+  findings: Findings,
+  fields: Readonly<Record<string, Pick<TextField, "loaded" | "at"> | null>>,
+): InputPlaces {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, field]) =>
+      field?.loaded ? [[name, { name: field.loaded, span: findings.span(field.at) }]] : [],
+    ),
+  );
 }
 
 /** Each kind has its own fields; a field of another kind is named as such. */
@@ -153,7 +175,7 @@ function readRoutes(fields: Fields): readonly Route[] {
     if (target === null || !loadable(route, target, "router routes must specify target")) return [];
     if (classes?.length === 0 && !route.has("weight")) {
       route.findings.report({
-        tier: "compile",
+        tier: "analyse",
         code: "route_selects_nothing",
         message: `router route '${target.text}' must declare classes or positive weight`,
         pointer: route.pointer,
@@ -195,7 +217,7 @@ function loadable(
   if (isGiven(field)) return true;
   if (field !== null) {
     fields.findings.report({
-      tier: "compile",
+      tier: "analyse",
       code: "blank_field",
       message: problem,
       pointer: fields.pointer,

@@ -1,9 +1,10 @@
 import { parseUtc } from "../lib/utc-time.ts";
 import { isFileReference, seriesNodeId } from "./descriptor.ts";
 import type { Draft, DraftNode } from "./draft.ts";
-import { type Expression, parseExpression, referencedNodes } from "./expression.ts";
+import { collectReferences, type Expression, parseExpression } from "./expression.ts";
 import type { TextField } from "./fields.ts";
 import type { Findings, Placed } from "./findings.ts";
+import { placeInScalar } from "./scalar-place.ts";
 
 /** How far the probabilities of a pmf may miss 1. */
 const PROBABILITY_TOLERANCE = 1e-4;
@@ -79,7 +80,7 @@ function checkUniqueIds({ nodes, topologyNodes }: Draft, findings: Findings): vo
       continue;
     }
     findings.report({
-      tier: "compile",
+      tier: "analyse",
       code: "duplicate_topology_id",
       message: `An item with the same key has already been added. Key: ${id}`,
       pointer: `/topology/nodes/${index}/id`,
@@ -103,7 +104,7 @@ function checkOutputs({ outputs }: Draft, ids: ReadonlySet<string>, findings: Fi
 }
 
 function checkExpression(
-  { index, id, kind, expr, head }: DraftNode,
+  { index, id, kind, expr }: DraftNode,
   ids: ReadonlySet<string>,
   initialised: ReadonlySet<string>,
   findings: Findings,
@@ -113,47 +114,43 @@ function checkExpression(
   // A syntax error is the compiler's to report.
   if (!parsed.ok) return;
   const pointer = `/nodes/${index}/expr`;
-  for (const name of referencedNodes(parsed.tree)) {
-    if (ids.has(name)) continue;
+  const missing = new Set<string>();
+  for (const { name, position } of collectReferences(parsed.tree)) {
+    if (ids.has(name) || missing.has(name)) continue;
+    missing.add(name);
     findings.report({
       code: "unknown_reference",
       message: `/nodes/${index}: expression on '${id ?? "<unknown>"}' references unknown node id '${name}'.`,
       pointer,
-      at: placeInside(expr, name, findings),
+      at: placeInScalar(findings.text, expr.at, expr.text, position, name.length),
       hint: findings.didYouMean(name, ids),
     });
   }
-  if (!isBlank(id) && shiftsItself(parsed.tree, id) && !initialised.has(id.toLowerCase())) {
-    findings.report({
-      code: "self_shift",
-      message:
-        `/nodes/${index}: Expression node '${id}' uses SHIFT on itself and requires an initial condition ` +
-        "(topology.nodes[].initialCondition.queueDepth).",
-      pointer,
-      at: expr.at.end > expr.at.start ? expr.at : head,
-    });
-  }
+  const shift = isBlank(id) || initialised.has(id.toLowerCase()) ? null : selfShift(parsed.tree, id);
+  if (shift === null) return;
+  findings.report({
+    code: "self_shift",
+    message:
+      `/nodes/${index}: Expression node '${id}' uses SHIFT on itself and requires an initial condition ` +
+      "(topology.nodes[].initialCondition.queueDepth).",
+    pointer,
+    at: placeInScalar(findings.text, expr.at, expr.text, shift.position, shift.name.length),
+  });
 }
 
-/** The name's first place as a whole word inside the value, else the value. */
-function placeInside(field: TextField, name: string, { text }: Findings): Placed {
-  const { start, end } = field.at;
-  for (let at = text.indexOf(name, start); at >= 0 && at + name.length <= end; at = text.indexOf(name, at + 1)) {
-    const isWord = !/[\p{L}\p{Nd}_]/u.test(text[at - 1] ?? "") && !/[\p{L}\p{Nd}_]/u.test(text[at + name.length] ?? "");
-    if (isWord) return { start: at, end: at + name.length };
-  }
-  return field.at;
-}
-
-/** Whether the tree holds a SHIFT with a literal positive lag whose first argument is just the node itself. */
-function shiftsItself(tree: Expression, id: string): boolean {
-  if (tree.kind === "binary") return shiftsItself(tree.left, id) || shiftsItself(tree.right, id);
-  if (tree.kind !== "call") return false;
+/** The first SHIFT with a literal positive lag whose first argument is just the node itself. */
+function selfShift(tree: Expression, id: string): (Expression & { kind: "call" }) | null {
+  if (tree.kind === "binary") return selfShift(tree.left, id) ?? selfShift(tree.right, id);
+  if (tree.kind !== "call") return null;
   const [shifted, lag] = tree.args;
   const isSelf = shifted?.kind === "reference" && shifted.name === id;
   const isLagged = tree.args.length === 2 && lag?.kind === "number" && lag.value > 0;
-  if (tree.name.toUpperCase() === "SHIFT" && isSelf && isLagged) return true;
-  return tree.args.some((argument) => shiftsItself(argument, id));
+  if (tree.name.toUpperCase() === "SHIFT" && isSelf && isLagged) return tree;
+  for (const argument of tree.args) {
+    const found = selfShift(argument, id);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** Lower-cased ids that an initial condition covers: of topology nodes that have one, and of the queues they name. */

@@ -31,9 +31,13 @@ function planOf(short: ShortModel, options: CompileOptions = {}): Plan {
 
 /** What stands in the model's text at a finding. */
 function at(short: ShortModel, { span }: Diagnostic): string {
-  return modelText(short)
-    .split("\n")
-    [span!.line - 1]!.slice(span!.column - 1);
+  const lineStart =
+    modelText(short)
+      .split("\n")
+      .slice(0, span!.line - 1)
+      .join("\n").length + 1;
+  expect(lineStart + span!.column - 1).toBe(span!.startOffset);
+  return modelText(short).slice(span!.startOffset, span!.endOffset);
 }
 
 /** Columns that an operator reads in its own bin. */
@@ -148,35 +152,57 @@ describe("findings", () => {
       bins: 2,
     };
     const syntax = findings(short).filter(({ code }) => code === "expression_syntax");
-    expect(syntax.map((finding) => at(short, finding))).toEqual(['2"', '-"']);
+    expect(syntax.map((finding) => at(short, finding))).toEqual(["", ""]);
     expect(syntax[0]!.message).toContain("Parse error at position 10: Expected ')'");
     expect(syntax[0]!.pointer).toBe("/nodes/1/expr");
   });
 
   test.each([
-    ["FOO(a)", "Unknown function: FOO"],
-    ["ABS(a)", "Unknown function: ABS"],
-    ["MIN(a)", "MIN takes exactly 2 arguments, not 1"],
-    ["CLAMP(a,1)", "CLAMP takes exactly 3 arguments, not 2"],
-    ["FLOOR()", "FLOOR takes exactly 1 argument, not 0"],
-    ["PULSE()", "PULSE takes 1 to 3 arguments, not 0"],
-    ["SHIFT(a, 1.5)", "SHIFT lag parameter must be a literal integer"],
-    ["SHIFT(a, a)", "SHIFT lag parameter must be a literal integer"],
-    ["SHIFT(a, 0-1)", "SHIFT lag parameter must be a literal integer"],
-    ["CONV(a, a)", "kernel"],
-    ["CONV(a, 1+1)", "kernel"],
-    ["PULSE(0)", "PULSE period must be a literal positive integer"],
-    ["PULSE(a)", "PULSE period must be a literal positive integer"],
-    ["PULSE(2, a)", "PULSE phase"],
-    ["[1,2] + a", "ArrayLiteralNode"],
-    ["SHIFT([1] + FOO(a), 1)", "ArrayLiteralNode"],
-  ])("%s", (expr, text) => {
+    ["FOO(a)", "Unknown function: FOO", "FOO"],
+    ["1 + ABS(a)", "Unknown function: ABS", "ABS"],
+    ["MIN(a)", "MIN function requires exactly 2 arguments", "MIN"],
+    ["max(a, a, a)", "MAX function requires exactly 2 arguments", "max"],
+    ["CLAMP(a,1)", "CLAMP function requires exactly 3 arguments: CLAMP(value, min, max)", "CLAMP"],
+    ["MOD(a)", "MOD function requires exactly 2 arguments: MOD(value, divisor)", "MOD"],
+    ["FLOOR()", "FLOOR function requires exactly 1 argument", "FLOOR"],
+    ["CEIL(a,a)", "CEIL function requires exactly 1 argument", "CEIL"],
+    ["ROUND()", "ROUND function requires exactly 1 argument", "ROUND"],
+    ["STEP(a)", "STEP function requires 2 arguments: STEP(value, threshold)", "STEP"],
+    ["PULSE()", "PULSE requires 1-3 arguments: PULSE(periodBins, phaseOffset?, amplitude?)", "PULSE"],
+    ["SHIFT(a)", "SHIFT function requires exactly 2 arguments: SHIFT(series, lag)", "SHIFT"],
+    ["CONV(a)", "CONV function requires exactly 2 arguments: CONV(series, [kernel...])", "CONV"],
+    ["SHIFT(a, 1.5)", "SHIFT lag parameter must be a non-negative integer", "1.5"],
+    ["SHIFT(a, 2147483648)", "SHIFT lag parameter must be a non-negative integer", "2147483648"],
+    ["SHIFT(a, a)", "SHIFT lag parameter must be a literal integer", "a"],
+    ["SHIFT(a,  (0-1) )", "SHIFT lag parameter must be a literal integer", "(0-1)"],
+    ["CONV(a, a)", "CONV kernel argument must be an array literal (e.g., [0.0, 0.6, 0.3, 0.1]).", "a"],
+    ["CONV(a, 1+1)", "CONV kernel argument must be an array literal (e.g., [0.0, 0.6, 0.3, 0.1]).", "1+1"],
+    ["PULSE(0)", "PULSE period must be a positive integer", "0"],
+    ["PULSE(MIN(a, a))", "PULSE period must be a literal", "MIN(a, a)"],
+    ["PULSE(2, a, a)", "PULSE phaseOffset must be a literal", "a"],
+    ["PULSE(2, 0.5)", "PULSE phaseOffset must be a non-negative integer", "0.5"],
+    ["[1, 2] + a", "Unsupported expression node type: FlowTime.Expressions.ArrayLiteralNode", "[1, 2]"],
+  ])("%s", (expr, message, marked) => {
     const short: ShortModel = { nodes: ["a=[1,2]", `x: ${expr}`] };
     const found = findings(short);
-    expect(found).toMatchObject([{ severity: "error", tier: "compile", code: "expression_meaning" }]);
-    expect(found[0]!.message).toContain(text);
-    expect(found[0]!.message).toContain("Node x:");
-    expect(at(short, found[0]!)).toBe(`"${expr}"`);
+    expect(found).toMatchObject([{ severity: "error", tier: "analyse", code: "expression_meaning", message }]);
+    expect(found[0]!.hint).toMatch(/'x'|Did you mean|Functions:/);
+    expect(at(short, found[0]!)).toBe(marked);
+  });
+
+  test("every fault of every expression, whatever is wrong with the others", () => {
+    const short: ShortModel = {
+      nodes: ["a=[1,2]", "x: a + (", "y: MIN(a)", "z: SHIFT([1] + FOO(a), 1) + CONV(MAX(a), a)"],
+      bins: 2,
+    };
+    expect(findings(short).map((finding) => [finding.pointer, at(short, finding)])).toEqual([
+      ["/nodes/1/expr", ""],
+      ["/nodes/2/expr", "MIN"],
+      ["/nodes/3/expr", "[1]"],
+      ["/nodes/3/expr", "FOO"],
+      ["/nodes/3/expr", "MAX"],
+      ["/nodes/3/expr", "a"],
+    ]);
   });
 
   test("an array literal is an operand inside a feedback group, where FlowTime takes it", () => {

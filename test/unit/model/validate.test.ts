@@ -93,7 +93,7 @@ describe("names", () => {
 
   test("topology ids differ in more than case", () => {
     const { diagnostics } = parseModel(BASE + topology(station("T"), station("t")));
-    expect(diagnostics).toMatchObject([{ tier: "compile", code: "duplicate_topology_id", span: { line: 8 } }]);
+    expect(diagnostics).toMatchObject([{ tier: "analyse", code: "duplicate_topology_id", span: { line: 8 } }]);
   });
 
   test("outputs name a node or everything", () => {
