@@ -130,12 +130,24 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
 
   command(
     "validate",
-    "Check a model; prints every finding with line, column and the place in the text.",
+    "Check a model; prints every finding with line, column and the place in the text.\n" +
+      "Tiers: schema (structure and names), compile (what is generated), analyse (evaluate it, and warn of what a run " +
+      "shows). Exits with 0 when the model is valid, warnings or not, and with 1 when it has errors.",
     `flowtime validate model.yaml
-     cat model.yaml | flowtime validate - --json`,
+     flowtime validate model.yaml --tier schema
+     flowtime validate model.yaml --profile direct        would FlowTime's own run take it?
+     cat model.yaml | flowtime validate - --json | jq -r '.errors[] | "\\(.line): \\(.message)"'`,
     async () => (await import("./commands/validate.ts")).validate,
   )
     .argument("<model>", "model file, or - for stdin")
+    .addOption(
+      new Option("--tier <tier>", "how far to look").choices(["schema", "compile", "analyse"]).default("analyse"),
+    )
+    .addOption(
+      new Option("--profile <profile>", "live: telemetry sources too; direct: FlowTime's own verdict")
+        .choices(["live", "direct"])
+        .default("live"),
+    )
     .option("--json", "print one JSON object");
 
   command(

@@ -74,6 +74,16 @@ export function evaluateModel(
   if (parsed.model === null) return { ok: false, diagnostics: parsed.diagnostics };
   const { plan, diagnostics } = compileModel(parsed.model, { asDirectRun: mode === "direct" });
   if (plan === null) return { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] };
+  const image = evaluatePlan(plan, modelText);
+  if (mode === "simulation") return { ok: true, plan, image };
+  const byId = new Map(image.series.map((series) => [series.id, series]));
+  const generated = new Set(plan.generated);
+  const order = [...plan.orderAsWritten, ...plan.order.filter((id) => generated.has(id))];
+  return { ok: true, plan, image: { ...image, series: order.map((id) => byId.get(id)!) } };
+}
+
+/** All bins of a plan; series that telemetry would feed have no values. */
+export function evaluatePlan(plan: Plan, modelText: string): RunImage {
   const run = new LiveRun(
     {
       runId: timestampedRunId(0, new Uint8Array(4)),
@@ -87,12 +97,7 @@ export function evaluateModel(
     plan,
   );
   while (run.evaluateNext() !== null) {}
-  const image = run.image();
-  if (mode === "simulation") return { ok: true, plan, image };
-  const byId = new Map(image.series.map((series) => [series.id, series]));
-  const generated = new Set(plan.generated);
-  const order = [...plan.orderAsWritten, ...plan.order.filter((id) => generated.has(id))];
-  return { ok: true, plan, image: { ...image, series: order.map((id) => byId.get(id)!) } };
+  return run.image();
 }
 
 /** The run folder of an evaluated model, in memory. */

@@ -72,11 +72,11 @@ describe("a broken YAML", () => {
   test("tells all mistakes at once", async () => {
     const result = await cli.run(["validate", fixture("models/several-mistakes.yaml"), "--json"]);
     const report = JSON.parse(result.stdout);
-    expect(report).toMatchObject({ valid: false, errors: 3 });
-    expect(report.diagnostics.map(({ line, code }: { line: number; code: string }) => [line, code])).toEqual([
-      [3, "out_of_range"],
-      [12, "unknown_value"],
-      [14, "duplicate_id"],
+    expect(report).toMatchObject({ tier: "analyse", isValid: false, warnings: [] });
+    expect(report.errors.map(({ line, code, text }: Record<string, unknown>) => [line, code, text])).toEqual([
+      [3, "out_of_range", "0"],
+      [12, "unknown_value", "exprr"],
+      [14, "duplicate_id", "demand"],
     ]);
     expect(result.code).toBe(1);
   });

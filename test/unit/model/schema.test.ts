@@ -171,18 +171,8 @@ describe("what FlowTime's schema check passes and its loader refuses", () => {
     ["whole number with a point", { grid: GRID.replace("2", "2.0") }, "compile/integer_notation"],
     ["whole number with an exponent", { grid: GRID.replace("1", "1e0") }, "compile/integer_notation"],
     ["leading zero, which is octal to one of the two", { grid: GRID.replace("2", "02") }, "compile/integer_notation"],
-    [
-      "blank inflow",
-      { nodes: [A, "{id: q, kind: serviceWithBuffer, inflow: '', outflow: a}"] },
-      "blank_field",
-      "analyse",
-    ],
-    [
-      "null outflow",
-      { nodes: [A, "{id: q, kind: serviceWithBuffer, inflow: a, outflow: ~}"] },
-      "blank_field",
-      "analyse",
-    ],
+    ["blank inflow", { nodes: [A, "{id: q, kind: serviceWithBuffer, inflow: '', outflow: a}"] }, "analyse/blank_field"],
+    ["null outflow", { nodes: [A, "{id: q, kind: serviceWithBuffer, inflow: a, outflow: ~}"] }, "analyse/blank_field"],
     ["blank expression", { nodes: ["{id: e, kind: expr, expr: ' '}"] }, "analyse/blank_field"],
     [
       "route for no class",
