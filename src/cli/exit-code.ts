@@ -13,7 +13,10 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const MEANINGS: readonly (readonly [string, string])[] = [
   ["0", "done; also when the reader of a pipe went away"],
-  ["1", "the answer is no: a model has errors, no bin was sealed, or frames were refused under --strict"],
+  [
+    "1",
+    "the answer is no: a model has errors, no bin was sealed, a bin is not there, or frames were refused under --strict",
+  ],
   ["2", "wrong use or input: flags, files, bundles, an unknown run, a port in use"],
   ["3", "the engine failed"],
   ["4", "no engine answers, or the connection was lost and tries are used up"],
@@ -84,6 +87,11 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   body_too_large: EXIT.usage,
   unsupported_media_type: EXIT.usage,
   nothing_sealed: EXIT.no,
+
+  unknown_series: EXIT.usage,
+  bin_outside_grid: EXIT.usage,
+  bin_not_sealed: EXIT.no,
+  bin_not_retained: EXIT.no,
 };
 
 /** The operating system's words for files that a user named wrongly. */

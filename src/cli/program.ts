@@ -185,6 +185,25 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     );
 
   declareTelemetry(program, command, (declared) => withEngine(declared, env));
+  withEngine(
+    command(
+      "explain",
+      "Say how one value of a run comes about: the formula, the same with numbers, and what it reads.\n" +
+        "Asked for by NODE.METRIC (OrderService.utilization), the id of a series (order_queue), SERIES@CLASS, or\n" +
+        "EDGE.METRIC; a name stands for the model's own, and near misses are told.",
+      `flowtime explain RUN_ID OrderService.utilization --bin 12
+       flowtime explain RUN_ID order_queue --depth 4
+       flowtime explain RUN_ID order_queue@Gold --bin 3 --json | jq -r .explanation.numbers`,
+      async () => (await import("./commands/explain.ts")).explain,
+    )
+      .argument("<runId>", "live run")
+      .argument("<series>", "NODE.METRIC, SERIES, SERIES@CLASS or EDGE.METRIC"),
+    env,
+  )
+    .option("--bin <n>", "bin, from 0 (default: the newest sealed one)")
+    .option("--depth <n>", "levels to explain: 1 is the series alone", "2")
+    .option("--json", "print one JSON object");
+
   declareStream(program, command, env);
   declareHelp(program, context);
   return program;

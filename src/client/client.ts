@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../lib/clock.ts";
 import type { CaptureLine } from "../protocol/capture.ts";
+import type { ExplainAnswer, ExplainQuery } from "../protocol/explanation.ts";
 import type { IngestAnswer } from "../protocol/frame.ts";
 import type { CreateRunRequest, EngineState, RunDescription, RunListItem, SnapshotReference } from "../protocol/run.ts";
 import type { LiveState } from "../protocol/run-event.ts";
@@ -100,6 +101,16 @@ export class EngineClient {
 
   async liveState(runId: string): Promise<LiveState> {
     return this.#object<LiveState>(`${runPath(runId)}/state/live`);
+  }
+
+  /** How one value of a run comes about. */
+  async explain(runId: string, { series, bin, depth }: ExplainQuery): Promise<ExplainAnswer> {
+    const query = new URLSearchParams({
+      series,
+      ...(bin === undefined ? {} : { bin: String(bin) }),
+      ...(depth === undefined ? {} : { depth: String(depth) }),
+    });
+    return this.#object<ExplainAnswer>(`${runPath(runId)}/explain?${query}`);
   }
 
   async engineState(): Promise<EngineState> {

@@ -76,6 +76,12 @@ export class OperatorList {
     return this.columns.length - 1;
   }
 
+  /** Column of a node's value before routers are applied. */
+  unroutedColumn(nodeId: string): number {
+    this.columns.push({ id: nodeId, origin: "unrouted" });
+    return this.columns.length - 1;
+  }
+
   /** A column that holds the same number in every bin; one per number. */
   literal(value: number, owner: string): number {
     const known = this.literals.get(value);

@@ -37,7 +37,7 @@ export function emitPasses(input: PassInput): void {
   const nodes = new Map(model.nodes.map((node) => [node.id, node]));
 
   const baseColumns = new Map(columnOf);
-  for (const id of affected) baseColumns.set(id, operators.newColumn(id));
+  for (const id of affected) baseColumns.set(id, operators.unroutedColumn(id));
   const scopeOf =
     (reader: string, columns: ReadonlyMap<string, number>): Scope =>
     (name) =>

@@ -86,7 +86,8 @@ export interface EdgeSeriesColumn {
 export interface Column {
   /** Series id, or a name for diagnostics when the column is an intermediate result. */
   readonly id: string;
-  readonly origin: "node" | "generated" | "telemetry" | "class" | "edge" | "intermediate";
+  /** `unrouted`: what the node of that id is before routers are applied, where that differs from its series. */
+  readonly origin: "node" | "generated" | "telemetry" | "class" | "edge" | "unrouted" | "intermediate";
 }
 
 export interface BoundSeries {

@@ -1,4 +1,5 @@
 import { Analyser } from "../analysis/analyser.ts";
+import { type ExplainRequest, type Explanation, explainSeries } from "../analysis/explain/explain.ts";
 import { NodeMetrics } from "../analysis/metrics.ts";
 import type { Warning as CoreWarning } from "../analysis/warning.ts";
 import type { EdgeMetric } from "../engine/batch-edges.ts";
@@ -267,6 +268,17 @@ export class LiveRun {
   /** One series over all evaluated bins. */
   values(seriesId: string): Float64Array {
     return this.history.column(this.plan.columnOf.get(seriesId)!);
+  }
+
+  /** How one value comes about. @throws ExplainError */
+  explain(request: ExplainRequest): Explanation {
+    const { history } = this;
+    const values = {
+      firstBin: history.firstBin,
+      bins: this.evaluator.bin,
+      value: (bin: number, column: number) => history.value(bin, column),
+    };
+    return explainSeries(this.plan, values, request);
   }
 
   private classSeries(): RunImage["classSeries"] {

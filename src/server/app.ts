@@ -5,6 +5,7 @@ import type { EngineParts } from "./parts.ts";
 import { problemOf } from "./problems.ts";
 import { registerCaptureRoute } from "./routes/capture.ts";
 import { registerEngineRoutes } from "./routes/engine.ts";
+import { registerExplainRoute } from "./routes/explain.ts";
 import { registerFrameRoutes } from "./routes/frames.ts";
 import { registerRunRoutes } from "./routes/runs.ts";
 import { registerStreamRoute } from "./routes/stream.ts";
@@ -48,6 +49,7 @@ export function buildApp(parts: EngineParts): FastifyInstance {
   registerFrameRoutes(app, parts);
   registerCaptureRoute(app, parts);
   registerStreamRoute(app, parts);
+  registerExplainRoute(app, parts);
   app.after(() => {
     for (const [url, methods] of [...known]) refuseOtherMethods(app, url, [...methods]);
   });
