@@ -67,6 +67,10 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   capture_exists: EXIT.usage,
   run_folder_missing: EXIT.usage,
   run_folder_unreadable: EXIT.usage,
+  import_unreadable: EXIT.usage,
+  import_too_large: EXIT.usage,
+  import_unsafe: EXIT.usage,
+  import_not_sound: EXIT.usage,
   run_folder_access_denied: EXIT.usage,
 
   engine_unreachable: EXIT.connection,

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { type CommandContext, DEFAULT_DATA_DIR } from "./command.ts";
 import { type ExitCode, exitCodeHelp } from "./exit-code.ts";
+import { declareRunFolders } from "./run-folder-program.ts";
 import { declareTelemetry } from "./telemetry-program.ts";
 
 /** What a command file exports: does the work, returns the exit code. */
@@ -150,40 +151,6 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     )
     .option("--json", "print one JSON object");
 
-  command(
-    "verify",
-    "Check a run folder, ours or FlowTime's: every hash, the layout, the form of every file, and what they say of each other.\n" +
-      "With --replay the run is evaluated again from its own inputs and every value compared. Exit code 1 when anything differs.",
-    `flowtime verify data/run_20261123T090000Z_a1b2c3d4
-     flowtime verify run_deterministic_d4fdce42 --replay
-     flowtime verify data/run_20261123T090000Z_a1b2c3d4 --json | jq '.problems[0]'`,
-    async () => (await import("./commands/verify.ts")).verify,
-  )
-    .argument("<run-dir>", "run folder, or its name in the data folder")
-    .option("--replay", "evaluate the run again and compare every series, and the hash chain of a live run")
-    .option("--json", "print one JSON object, with all problems");
-
-  command(
-    "export",
-    "Write the series of a run folder as one table (time_bin, component_id, measure, value); prints the file's path.\n" +
-      "A series that cannot be read is left out and named; then the exit code is 1.",
-    `flowtime export data/run_20261123T090000Z_a1b2c3d4
-     flowtime export run_20261123T090000Z_a1b2c3d4 --format parquet --output run.parquet
-     flowtime export data/run_deterministic_d4fdce42 --format ndjson --output - | jq -c 'select(.value > 100)'`,
-    async () => (await import("./commands/export.ts")).exportRun,
-  )
-    .argument("<run-dir>", "run folder, or its name in the data folder")
-    .addOption(new Option("--format <format>", "what to write").choices(["csv", "ndjson", "parquet"]).default("csv"))
-    .option("--output <file>", "file to write, or - for stdout (default: aggregates/export.<format> in the run folder)")
-    .addOption(
-      new Option(
-        "--times <rule>",
-        "grid: start of each bin by the model's grid; flowtime: a minute a bin from midnight of today, as FlowTime's own export",
-      )
-        .choices(["grid", "flowtime"])
-        .default("grid"),
-    );
-
   declareTelemetry(program, command, (declared) => withEngine(declared, env));
   withEngine(
     command(
@@ -204,6 +171,7 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--depth <n>", "levels to explain: 1 is the series alone", "2")
     .option("--json", "print one JSON object");
 
+  declareRunFolders(program, command);
   declareStream(program, command, env);
   declareHelp(program, context);
   return program;

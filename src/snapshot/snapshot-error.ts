@@ -20,7 +20,15 @@ export type SnapshotErrorCode =
   | "run_folder_access_denied"
   | "run_folder_no_space"
   | "run_folder_write_failed"
-  | "run_folder_unreadable";
+  | "run_folder_unreadable"
+  /** No run folder, no archive, or an archive that is corrupt or cut. */
+  | "import_unreadable"
+  /** Beyond a limit on size, number of files or compression. */
+  | "import_too_large"
+  /** A file that would leave the data folder, or that is no plain file. */
+  | "import_unsafe"
+  /** Hashes, versions or forms that do not hold. */
+  | "import_not_sound";
 
 /** Why a run folder cannot be made, written or read. The message says what, with which value, and what to do. */
 export class SnapshotError extends FlowError<SnapshotErrorCode> {}

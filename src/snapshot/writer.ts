@@ -26,11 +26,24 @@ export interface WriteOptions {
  * replaced is back in place, unless only the last step failed, which makes the new name durable. What a crash leaves is put
  * right by the next write of any process.
  */
-export async function writeRunFolder(folder: RunFolder, options: WriteOptions): Promise<string> {
+export function writeRunFolder(folder: RunFolder, options: WriteOptions): Promise<string> {
   const files = options.files ?? diskFiles;
-  requireSafeName(folder.folderName, `Run id '${folder.folderName}'`);
+  return placeRunFolder(folder.folderName, options, (fresh) => fill(files, folder, fresh));
+}
+
+/**
+ * The same for a folder that is filled by `write`, which gets its path aside, makes it, and returns once all in it is
+ * durable; what it throws undoes everything.
+ */
+export async function placeRunFolder(
+  folderName: string,
+  options: WriteOptions,
+  write: (directory: string) => Promise<void>,
+): Promise<string> {
+  const files = options.files ?? diskFiles;
+  requireSafeName(folderName, `Run id '${folderName}'`);
   const root = path.resolve(options.root);
-  const target = path.join(root, folder.folderName);
+  const target = path.join(root, folderName);
   const stagingRoot = path.resolve(options.stagingRoot);
   const staging = path.join(stagingRoot, `${STAGING_PREFIX}${writerTag()}-${files.uniqueName()}`);
   try {
@@ -39,7 +52,7 @@ export async function writeRunFolder(folder: RunFolder, options: WriteOptions): 
     await sweepStale(files, stagingRoot, root);
     if (options.overwrite !== true && (await files.exists(target))) throw alreadyExists(target);
     const fresh = path.join(staging, "new");
-    await fill(files, folder, fresh);
+    await write(fresh);
     await files.syncFolder(staging);
     await putInPlace(files, fresh, target, staging, options.overwrite === true);
     await files.syncFolder(root);

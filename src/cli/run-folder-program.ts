@@ -1,0 +1,87 @@
+import { type Command, Option } from "commander";
+import type { CommandContext } from "./command.ts";
+import type { ExitCode } from "./exit-code.ts";
+
+type Declare = <Args extends readonly unknown[]>(
+  spec: string,
+  summary: string,
+  examples: string,
+  load: () => Promise<(...args: [...Args, CommandContext]) => Promise<ExitCode>>,
+  parent?: Command,
+) => Command;
+
+/** Commands about run folders that need no engine: `verify`, `export`, `artifacts …`. */
+export function declareRunFolders(program: Command, command: Declare): void {
+  command(
+    "verify",
+    "Check a run folder, ours or FlowTime's: every hash, the layout, the form of every file, and what they say of each other.\n" +
+      "With --replay the run is evaluated again from its own inputs and every value compared. Exit code 1 when anything differs.",
+    `flowtime verify data/run_20261123T090000Z_a1b2c3d4
+     flowtime verify run_deterministic_d4fdce42 --replay
+     flowtime verify data/run_20261123T090000Z_a1b2c3d4 --json | jq '.problems[0]'`,
+    async () => (await import("./commands/verify.ts")).verify,
+  )
+    .argument("<run-dir>", "run folder, or its name in the data folder")
+    .option("--replay", "evaluate the run again and compare every series, and the hash chain of a live run")
+    .option("--json", "print one JSON object, with all problems");
+
+  command(
+    "export",
+    "Write the series of a run folder as one table (time_bin, component_id, measure, value); prints the file's path.\n" +
+      "A series that cannot be read is left out and named; then the exit code is 1.",
+    `flowtime export data/run_20261123T090000Z_a1b2c3d4
+     flowtime export run_20261123T090000Z_a1b2c3d4 --format parquet --output run.parquet
+     flowtime export data/run_deterministic_d4fdce42 --format ndjson --output - | jq -c 'select(.value > 100)'`,
+    async () => (await import("./commands/export.ts")).exportRun,
+  )
+    .argument("<run-dir>", "run folder, or its name in the data folder")
+    .addOption(new Option("--format <format>", "what to write").choices(["csv", "ndjson", "parquet"]).default("csv"))
+    .option("--output <file>", "file to write, or - for stdout (default: aggregates/export.<format> in the run folder)")
+    .addOption(
+      new Option(
+        "--times <rule>",
+        "grid: start of each bin by the model's grid; flowtime: a minute a bin from midnight of today, as FlowTime's own export",
+      )
+        .choices(["grid", "flowtime"])
+        .default("grid"),
+    );
+
+  declareArtifacts(program, command);
+}
+
+function declareArtifacts(program: Command, command: Declare): void {
+  const artifacts = program
+    .command("artifacts")
+    .description("List and import run folders.")
+    .usage("<list|import> [options]")
+    .helpCommand(false);
+  command(
+    "list",
+    "List the run folders of the data folder, newest first, and renew the index that FlowTime's registry reads.\n" +
+      "Folder: --data-dir, else --data, else FLOWTIME_DATA_DIR, else ./data. Exit code 1 when it does not exist.",
+    `flowtime artifacts list --limit 10
+     flowtime artifacts list --template-id order-pipeline --json | jq -r '.artifacts[].id'`,
+    async () => (await import("./commands/artifacts.ts")).listArtifacts,
+    artifacts,
+  )
+    .option("--data-dir <dir>", "FlowTime's name of --data")
+    .option("--template-id <id>", "only runs of this template")
+    .option("--model-id <id>", "only runs of this model")
+    .option("--limit <n>", "at most so many, up to 1000", "50")
+    .option("--skip <n>", "leave out the first ones", "0")
+    .option("--json", "print FlowTime's JSON of the artifacts");
+  command(
+    "import",
+    "Bring a run folder, or a zip archive of one, into the data folder: verified, all of it or nothing. Prints its path.\n" +
+      "Refused: links, paths that leave the folder, damaged runs, and what is larger than any run (2 GiB, 20,000 files).",
+    `flowtime artifacts import run_20261123T090000Z_a1b2c3d4.zip
+     flowtime artifacts import /mnt/share/run_deterministic_d4fdce42 --overwrite`,
+    async () => (await import("./commands/artifacts.ts")).importArtifact,
+    artifacts,
+  )
+    .argument("<source>", "run folder or zip archive")
+    .option("--data-dir <dir>", "FlowTime's name of --data")
+    .option("--run-id <id>", "id for a run whose run.json has none (default: the name of the source)")
+    .option("--overwrite", "replace a run of the same id")
+    .option("--json", "print one JSON object");
+}
