@@ -40,11 +40,11 @@ const quickBuiltins = {
   },
 };
 
-/** @param {string} outdir absolute folder that gets `main.js` and its chunks */
+/** @param {string} outdir absolute folder that gets `main.js`, the threads it starts, and their chunks */
 export async function buildCli(outdir) {
   await build({
     absWorkingDir: root,
-    entryPoints: ["src/cli/main.ts"],
+    entryPoints: { main: "src/cli/main.ts", "log-worker": "src/log/worker/log-worker.ts" },
     outdir,
     bundle: true,
     splitting: true,

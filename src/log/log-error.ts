@@ -21,6 +21,8 @@ export const LOG_ERRORS = {
   bad_record: { retryable: false },
   batch_too_large: { retryable: false },
   no_such_position: { retryable: false },
+  /** Retention has dropped what stood there. */
+  position_dropped: { retryable: false },
 } as const satisfies Record<string, { readonly retryable: boolean }>;
 
 export type LogErrorCode = keyof typeof LOG_ERRORS;

@@ -3,17 +3,13 @@ import type { RunTopic } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FlowError } from "../lib/errors.ts";
 import { LogError } from "../log/log-error.ts";
-import type { TelemetryLog } from "../log/telemetry-log.ts";
-import {
-  type DecodedLine,
-  encodeFrame,
-  type Frame,
-  type FrameError,
-  type IngestAnswer,
-  MAX_REPORTED_ERRORS,
-} from "../protocol/frame.ts";
+import type { ChainMark, TelemetryLog } from "../log/telemetry-log.ts";
+import type { DecodedLine, Frame, IngestAnswer } from "../protocol/frame.ts";
 import type { IngestCounters, RunState, SnapshotReference } from "../protocol/run.ts";
+import type { Change } from "./change.ts";
+import { GroupCommit, type SubmitOptions } from "./group-commit.ts";
 import type { LiveRun, RunImage } from "./live-run.ts";
+import { Producers } from "./producers.ts";
 
 /** Operators evaluated before other work gets its turn: some milliseconds. */
 const OPERATORS_PER_TURN = 500_000;
@@ -25,27 +21,17 @@ export interface SnapshotSink {
   write(image: RunImage): Promise<SnapshotReference>;
 }
 
-export interface SubmitOptions {
-  /** One bad line refuses the whole batch. Default false. */
-  readonly atomic?: boolean;
-}
-
 /** What stands in the log besides frames. */
 interface CheckpointRecord extends SnapshotReference {
   readonly type: "checkpoint";
 }
 type LogRecord = Frame | CheckpointRecord;
 
-/** A batch that was refused whole: nothing of it was applied. */
-export class BatchRefused extends FlowError<"batch_refused"> {
-  readonly errors: readonly FrameError[];
-  constructor(errors: readonly FrameError[]) {
-    super(
-      "batch_refused",
-      `The batch was refused whole: ${errors.length} bad line(s) and atomic=true; nothing was applied.`,
-    );
-    this.errors = errors;
-  }
+/** What readers are told beside what is evaluated. */
+export interface Standing {
+  readonly state: RunState;
+  readonly openBins: number;
+  readonly newestBin: number;
 }
 
 /**
@@ -63,10 +49,14 @@ export class RunLoop {
     rejected: 0,
   };
   private readonly log: TelemetryLog;
-  private readonly isDurable: boolean;
   private readonly snapshots: SnapshotSink;
   private readonly clock: Clock;
   private readonly onProblem: (error: unknown) => void;
+  private readonly producers: Producers;
+  private readonly intake: GroupCommit;
+  private changing: Promise<void> | null = null;
+  /** How the run stood before the change that is being written. */
+  private before: Standing | null = null;
   private pumping: Promise<void> | null = null;
   private writing: Promise<SnapshotReference> | null = null;
   private recovering = false;
@@ -86,16 +76,30 @@ export class RunLoop {
   }) {
     this.run = parts.run;
     this.log = parts.log;
-    this.isDurable = parts.isDurable;
     this.topic = parts.topic;
     this.snapshots = parts.snapshots;
     this.clock = parts.clock;
     this.onProblem = parts.onProblem;
+    this.producers = new Producers(parts.log.producers());
+    this.intake = new GroupCommit({
+      run: parts.run,
+      producers: this.producers,
+      isDurable: parts.isDurable,
+      counters: this.counters,
+      change: (decide) => this.change(decide),
+      room: () => (this.run.backlogBins > MAX_BACKLOG_BINS ? this.pump() : null),
+      onCommitted: () => void this.pump(),
+    });
   }
 
   get state(): RunState {
     if (this.failureText !== null) return "failed";
-    return this.recovering ? "recovering" : this.run.state;
+    return this.recovering ? "recovering" : this.standing.state;
+  }
+
+  /** The run as far as it is durable. */
+  get standing(): Standing {
+    return this.before ?? standingOf(this.run);
   }
 
   get failure(): string | null {
@@ -111,10 +115,10 @@ export class RunLoop {
    * Folds the log so far into the run, comparing the chain recorded with every batch; a difference fails the run with
    * both values. Then goes on with whatever was interrupted.
    */
-  recover(): void {
+  async recover(): Promise<void> {
     this.recovering = true;
     try {
-      for (const { records, mark, first } of this.log.readFrom(0)) {
+      for await (const { records, mark, first } of this.log.readFrom(0)) {
         this.evaluateAll();
         const replayed = mark.sealedBin <= this.run.evaluatedBin ? this.run.hash(mark.sealedBin) : "none";
         if (replayed !== mark.hash) {
@@ -145,50 +149,13 @@ export class RunLoop {
   /**
    * Takes a batch: decides, makes it durable, answers. Waits while too many sealed bins wait for evaluation.
    * @throws BatchRefused when `atomic` and a line is bad
+   * @throws ProducerError
+   * @throws FlowError `not_ready` while the log is replayed, `run_failed`
    * @throws LogError when it cannot be made durable: nothing of the batch was applied
    */
   async submit(lines: readonly DecodedLine[], options: SubmitOptions = {}): Promise<IngestAnswer> {
-    while (this.run.backlogBins > MAX_BACKLOG_BINS) await this.pump();
-    this.refuseIfFailed();
-    const { run } = this;
-    const mark = this.mark();
-    const records: string[] = [];
-    const errors: FrameError[] = [];
-    const counts = { accepted: 0, duplicates: 0, late: 0, rejected: 0 };
-    const report = (error: FrameError): void => {
-      if (errors.length < MAX_REPORTED_ERRORS) errors.push(error);
-    };
-    run.begin();
-    for (const entry of lines) {
-      if ("error" in entry) {
-        counts.rejected++;
-        report(entry.error);
-        continue;
-      }
-      const verdict = run.admit(entry.frame);
-      if (verdict.kind === "accepted") counts.accepted++;
-      else if (verdict.kind === "duplicate") counts.duplicates++;
-      else {
-        counts[verdict.kind]++;
-        report({ line: entry.line, code: verdict.code, message: verdict.message });
-      }
-      if (verdict.kind === "accepted" || verdict.kind === "late") records.push(encodeFrame(entry.frame));
-    }
-    if (options.atomic === true && errors.length > 0) {
-      run.rollback();
-      throw new BatchRefused(errors);
-    }
-    this.append(records, mark);
-    for (const name of ["accepted", "duplicates", "late", "rejected"] as const) this.counters[name] += counts[name];
-    const answer = {
-      ...counts,
-      errors,
-      sealedBin: run.sealedBin,
-      openBins: run.openBins,
-      durable: this.isDurable,
-    };
-    this.pump();
-    return answer;
+    this.refuseIfUnready();
+    return this.intake.submit(lines, options);
   }
 
   /**
@@ -196,8 +163,9 @@ export class RunLoop {
    * @throws FlowError `nothing_sealed` before the first bin
    */
   async checkpoint(): Promise<SnapshotReference & { readonly seq: number }> {
+    this.refuseIfUnready();
     await this.settled();
-    this.refuseIfFailed();
+    this.refuseIfUnready();
     if (this.run.evaluatedBin < 0) {
       throw new FlowError(
         "nothing_sealed",
@@ -210,6 +178,7 @@ export class RunLoop {
 
   /** Resolves when every sealed bin has been evaluated and the snapshot being written, if any, is there. */
   async settled(): Promise<void> {
+    await this.intake.idle();
     while (this.pumping !== null) await this.pumping;
     if (this.writing !== null) await this.writing.catch(() => {});
   }
@@ -218,23 +187,50 @@ export class RunLoop {
   async close(): Promise<void> {
     await this.settled();
     this.topic.end({ code: "draining" });
-    this.log.close();
+    await this.log.close();
   }
 
-  /** Head of the chain as far as it is evaluated: what a replay must come to as well. */
-  private mark(): { sealedBin: number; hash: string } {
-    return { sealedBin: this.run.evaluatedBin, hash: this.run.hash() };
-  }
-
-  private append(records: readonly string[], mark: { sealedBin: number; hash: string }): void {
+  /**
+   * Makes one change of the run: decided, written to the log, then applied; or, when it cannot be written, without a trace.
+   * One at a time, and nothing is evaluated meanwhile: between `begin` and `commit` the run holds what is not durable.
+   */
+  private async change<T>(decide: () => Change<T>): Promise<T> {
+    while (this.changing !== null) await this.changing;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.changing = promise;
     try {
-      if (records.length > 0) this.log.append(records, mark);
+      this.refuseIfUnready();
+      return await this.decideAndWrite(decide);
+    } finally {
+      this.changing = null;
+      resolve();
+    }
+  }
+
+  private async decideAndWrite<T>(decide: () => Change<T>): Promise<T> {
+    const mark = this.mark();
+    this.before = standingOf(this.run);
+    this.run.begin();
+    try {
+      const { records, producers = [], outcome, applied } = decide();
+      if (records.length + producers.length > 0) await this.log.append(records, mark, producers);
       this.run.commit();
+      this.before = null;
+      this.producers.commit();
+      applied?.();
+      return outcome;
     } catch (error) {
       this.run.rollback();
+      this.before = null;
+      this.producers.rollback();
       if (error instanceof LogError && !error.retryable) this.fail(error);
       throw error;
     }
+  }
+
+  /** Head of the chain as far as it is evaluated: what a replay must come to as well. */
+  private mark(): ChainMark {
+    return { sealedBin: this.run.evaluatedBin, hash: this.run.hash() };
   }
 
   private replay(record: LogRecord): void {
@@ -275,6 +271,7 @@ export class RunLoop {
     const binsPerTurn = Math.max(1, Math.floor(OPERATORS_PER_TURN / Math.max(1, this.run.plan.operators.length)));
     try {
       for (;;) {
+        while (this.changing !== null) await this.changing;
         for (let bin = 0; bin < binsPerTurn; bin++) {
           if (!this.evaluateOne()) {
             this.finishIfDone();
@@ -334,15 +331,28 @@ export class RunLoop {
   private async writeAndRecord(image: RunImage): Promise<SnapshotReference> {
     const reference = await this.snapshots.write(image);
     const record: CheckpointRecord = { type: "checkpoint", ...reference };
-    while (this.run.backlogBins > 0) await this.pump();
-    this.refuseIfFailed();
-    this.run.begin();
-    this.append([JSON.stringify(record)], this.mark());
-    this.topic.publish(this.run.recordCheckpoint(reference));
+    for (let isNoted = false; !isNoted; ) {
+      while (this.run.backlogBins > 0) await this.pump();
+      // A batch may have come between the two, and sealed bins that count before the checkpoint.
+      isNoted = await this.change(() =>
+        this.run.backlogBins > 0
+          ? { records: [], outcome: false }
+          : {
+              records: [JSON.stringify(record)],
+              outcome: true,
+              applied: () => this.topic.publish(this.run.recordCheckpoint(reference)),
+            },
+      );
+    }
     return reference;
   }
 
-  private refuseIfFailed(): void {
+  private refuseIfUnready(): void {
+    if (this.recovering) {
+      throw new FlowError("not_ready", "The run's log is being replayed; try again when that is done.", {
+        retryable: true,
+      });
+    }
     if (this.failureText !== null) throw new FlowError("run_failed", `The run has failed: ${this.failureText}`);
   }
 
@@ -351,4 +361,8 @@ export class RunLoop {
     this.onProblem(error);
     this.topic.end({ code: "failed", message: this.failureText });
   }
+}
+
+function standingOf({ state, openBins, newestBin }: LiveRun): Standing {
+  return { state, openBins, newestBin };
 }

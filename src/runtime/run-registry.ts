@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Hub } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FlowError } from "../lib/errors.ts";
-import type { LogStore } from "../log/telemetry-log.ts";
+import { LogError } from "../log/log-error.ts";
+import type { LogStore, TelemetryLog } from "../log/telemetry-log.ts";
 import { compileModel } from "../model/compile.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { parseModel } from "../model/parse.ts";
@@ -35,6 +36,7 @@ export class RunRegistry {
   };
   private readonly loops = new Map<RunId, RunLoop>();
   private closing = false;
+  private recovering = false;
 
   constructor(parts: RunRegistry["parts"]) {
     this.parts = parts;
@@ -43,6 +45,11 @@ export class RunRegistry {
   /** Nothing new is taken any more. */
   get isClosing(): boolean {
     return this.closing;
+  }
+
+  /** Runs are being brought back; one that is not there yet may come. */
+  get isRecovering(): boolean {
+    return this.recovering;
   }
 
   get(runId: string): RunLoop | null {
@@ -59,7 +66,7 @@ export class RunRegistry {
    * @throws InvalidModel
    * @throws FlowError `bad_request` (id, bindings), `run_exists`
    */
-  create(request: CreateRunRequest): RunLoop {
+  async create(request: CreateRunRequest): Promise<RunLoop> {
     const { logs, clock } = this.parts;
     const runId =
       request.runId === undefined ? timestampedRunId(clock.now(), randomBytes(4)) : parseRunId(request.runId);
@@ -69,9 +76,7 @@ export class RunRegistry {
         `'${request.runId}' is no run id: it must begin with run_ and be one path component.`,
       );
     }
-    if (this.loops.has(runId) || logs.exists(runId)) {
-      throw new FlowError("run_exists", `Run '${runId}' exists already. Choose another id or send frames to it.`);
-    }
+    if (this.loops.has(runId) || (await logs.exists(runId))) throw runExists(runId);
     const definition: RunDefinition = {
       runId,
       epoch: randomBytes(8).toString("hex"),
@@ -95,21 +100,21 @@ export class RunRegistry {
         `A simulation takes every input from its model, but telemetry is to feed: ${fed}. Use mode 'live', or leave out the bindings.`,
       );
     }
-    const loop = this.loopFor(run, logs.create(runId, serialiseDefinition(definition)));
+    const log = await logs.create(runId, serialiseDefinition(definition)).catch((error: unknown) => {
+      throw error instanceof LogError && error.code === "log_exists" ? runExists(runId) : error;
+    });
+    const loop = this.loopFor(run, log);
     loop.start();
     return loop;
   }
 
   /** Brings every run of the store back by replaying its log. One that cannot be brought back is told and left alone. */
-  recoverAll(): void {
-    for (const runId of this.parts.logs.list()) {
-      try {
-        const log = this.parts.logs.open(runId);
-        const loop = this.loopFor(buildRun(parseDefinition(log.meta)), log);
-        loop.recover();
-      } catch (error) {
-        this.parts.onProblem(runId, error);
-      }
+  async recoverAll(): Promise<void> {
+    this.recovering = true;
+    try {
+      for (const runId of await this.parts.logs.list()) await this.recover(runId);
+    } finally {
+      this.recovering = false;
     }
   }
 
@@ -117,20 +122,35 @@ export class RunRegistry {
   async close(): Promise<void> {
     this.closing = true;
     await Promise.all(this.all().map((loop) => loop.close()));
+    await this.parts.logs.close();
   }
 
-  private loopFor(run: LiveRun, log: ReturnType<LogStore["open"]>): RunLoop {
+  private async recover(runId: RunId): Promise<void> {
+    try {
+      const log = await this.parts.logs.open(runId);
+      const loop = this.loopFor(buildRun(parseDefinition(log.meta)), log);
+      await loop.recover();
+    } catch (error) {
+      this.parts.onProblem(runId, error);
+    }
+  }
+
+  private loopFor(run: LiveRun, log: TelemetryLog): RunLoop {
     const { hub, snapshots, clock, isDurable, onProblem } = this.parts;
     const { runId } = run.definition;
     let loop: RunLoop | null = null;
     const topic = hub.open(
       runId,
-      topicSource(run, () => loop ?? { state: run.state, lagMs: null }),
+      topicSource(run, () => loop ?? { state: run.state, lagMs: null, standing: run }),
     );
     loop = new RunLoop({ run, log, isDurable, topic, snapshots, clock, onProblem: (error) => onProblem(runId, error) });
     this.loops.set(runId, loop);
     return loop;
   }
+}
+
+function runExists(runId: RunId): FlowError {
+  return new FlowError("run_exists", `Run '${runId}' exists already. Choose another id or send frames to it.`);
 }
 
 /** @throws InvalidModel */

@@ -10,7 +10,11 @@ const PAGE_NODE_VALUES = 2_000;
 /** How the hub asks a run for its state when a subscriber joins. */
 export function topicSource(
   run: LiveRun,
-  loop: () => { readonly state: RunState; readonly lagMs: number | null },
+  loop: () => {
+    readonly state: RunState;
+    readonly lagMs: number | null;
+    readonly standing: { readonly openBins: number };
+  },
 ): StateSource {
   const { runId, epoch, mode } = run.definition;
   return {
@@ -40,7 +44,7 @@ export function topicSource(
       seq: run.cursorSeq,
       sealedBin: run.evaluatedBin,
       lagMs: loop().lagMs,
-      openBins: run.openBins,
+      openBins: loop().standing.openBins,
     }),
   };
 }

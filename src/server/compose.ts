@@ -3,7 +3,7 @@ import path from "node:path";
 import { Hub } from "../hub/hub.ts";
 import { Gateway } from "../ingest/gateway.ts";
 import type { Clock } from "../lib/clock.ts";
-import { SqliteLogStore } from "../log/sqlite/sqlite-log-store.ts";
+import { WorkerLogStore } from "../log/worker/worker-log-store.ts";
 import { RunRegistry } from "../runtime/run-registry.ts";
 import { FolderSnapshots } from "../runtime/snapshots.ts";
 import type { EngineParts } from "./parts.ts";
@@ -21,7 +21,7 @@ export function composeEngine(options: {
   const { dataDir, clock, onProblem } = options;
   const liveDir = path.join(dataDir, LIVE_FOLDER);
   const registry = new RunRegistry({
-    logs: new SqliteLogStore(liveDir),
+    logs: new WorkerLogStore(liveDir),
     isDurable: true,
     hub: new Hub({ clock, onProblem: (error) => onProblem("stream", error) }),
     snapshots: new FolderSnapshots({

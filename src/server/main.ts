@@ -72,7 +72,7 @@ export async function startEngine(options: StartOptions): Promise<RunningEngine>
   const address = app.server.address() as AddressInfo;
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
   try {
-    parts.registry.recoverAll();
+    await parts.registry.recoverAll();
     await writeAtomically(engineFile, { url, pid: process.pid, startedUtc: new Date().toISOString() });
   } catch (error) {
     await stop();

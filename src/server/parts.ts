@@ -27,9 +27,12 @@ export function refuseWhileClosing({ registry }: EngineParts): void {
   if (registry.isClosing) throw new FlowError("not_ready", "The engine is stopping; try again when it is back.");
 }
 
-/** @throws FlowError `run_not_found` */
+/** @throws FlowError `run_not_found`, `not_ready` while runs are brought back */
 export function findRun(parts: EngineParts, runId: string): RunLoop {
   const loop = parts.registry.get(runId);
+  if (loop === null && parts.registry.isRecovering) {
+    throw new FlowError("not_ready", `The engine is bringing its runs back; '${runId}' may be among them. Try again.`);
+  }
   if (loop === null) throw new FlowError("run_not_found", `Run '${runId}' not found.`);
   return loop;
 }

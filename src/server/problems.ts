@@ -4,7 +4,7 @@ import { type Facts, FlowError } from "../lib/errors.ts";
 import type { LogErrorCode } from "../log/log-error.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { PROBLEMS, type Problem, type ProblemCode, type ProblemDiagnostic } from "../protocol/problem.ts";
-import { BatchRefused } from "../runtime/run-loop.ts";
+import { BatchRefused } from "../runtime/group-commit.ts";
 import { InvalidModel } from "../runtime/run-registry.ts";
 
 /** How long a client waits before it tries again what the engine cannot do now. */
@@ -23,6 +23,7 @@ const PROBLEM_OF_LOG_ERROR = {
   bad_record: "internal",
   batch_too_large: "body_too_large",
   no_such_position: "internal",
+  position_dropped: "storage_failed",
 } as const satisfies Record<LogErrorCode, ProblemCode>;
 
 /** Codes of inner errors that stand for a problem of the HTTP API. What is not listed is `internal`. */

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeFrames } from "../../src/ingest/decode.ts";
+import { LocalLogStore } from "../../src/log/local-log-store.ts";
 import { MemoryLogStore } from "../../src/log/memory-log.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
 import { parseRunId } from "../../src/protocol/ids.ts";
@@ -23,7 +24,7 @@ const cell = (binIndex: number, seriesId: string, value: number): Frame => ({
 });
 const whole = (bin: number) => [cell(bin, "a", bin + 3), cell(bin, "b", bin)];
 
-function create(parts: FakeParts, runId = RUN): RunLoop {
+function create(parts: FakeParts, runId = RUN): Promise<RunLoop> {
   return parts.registry.create({ mode: "live", model: MODEL, bindings: ["a", "b"], runId });
 }
 
@@ -47,7 +48,7 @@ function pictureOf(loop: RunLoop): unknown {
 describe("a log without room", () => {
   test("nothing of the batch is applied, and the same batch is taken once there is room", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     await submit(loop, [...whole(0), cell(1, "a", 1)]);
     const before = pictureOf(loop);
     parts.logs.refusal = "log_full";
@@ -69,7 +70,7 @@ describe("a log without room", () => {
 
   test("over HTTP: 503 with a wait", async () => {
     const parts = fakeParts();
-    create(parts);
+    await create(parts);
     const app = buildApp(parts);
     parts.logs.refusal = "log_full";
     const answer = await app.inject({
@@ -86,7 +87,7 @@ describe("a log without room", () => {
 
   test("what is already known or refused needs no room", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     await submit(loop, whole(0));
     parts.logs.refusal = "log_full";
     expect(await submit(loop, [...whole(0), cell(50, "a", 1)])).toMatchObject({
@@ -105,7 +106,7 @@ describe("a log without room", () => {
           const scenario = pipelineScenario(seed, 24);
           const parts = fakeParts();
           const { modelText: model, bindings, frames } = scenario;
-          const loop = parts.registry.create({ mode: "live", model, bindings });
+          const loop = await parts.registry.create({ mode: "live", model, bindings });
           let sent = 0;
           for (const { size, fails } of batches) {
             const batch = frames.slice(sent, sent + size);
@@ -132,7 +133,7 @@ describe("a log without room", () => {
 
   test("a snapshot that cannot be noted is told, costs nothing, and is written again when asked for", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     await submit(loop, whole(0));
     parts.logs.refusal = "log_full";
     await expect(loop.checkpoint()).rejects.toMatchObject({ code: "log_full" });
@@ -147,7 +148,7 @@ describe("a log without room", () => {
 describe.each(["log_io", "log_read_only", "log_damaged"] as const)("a log that answers %s", (code) => {
   test("stops the run with the reason, applies nothing, and leaves the others alone", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     await submit(loop, whole(0));
     const sink = new FakeSink();
     sink.subscription = loop.topic.subscribe(sink);
@@ -166,13 +167,13 @@ describe.each(["log_io", "log_read_only", "log_damaged"] as const)("a log that a
 
     await expect(submit(loop, whole(1))).rejects.toMatchObject({ code: "run_failed" });
     await expect(loop.checkpoint()).rejects.toMatchObject({ code: "run_failed" });
-    const other = create(parts, "run_other");
+    const other = await create(parts, "run_other");
     expect(await submit(other, whole(0))).toMatchObject({ accepted: 2, sealedBin: 0 });
   });
 
   test("over HTTP: 500, and the run can still be looked at", async () => {
     const parts = fakeParts();
-    create(parts);
+    await create(parts);
     const app = buildApp(parts);
     parts.logs.refusal = code;
     const send = () =>
@@ -202,7 +203,7 @@ describe("a replay", () => {
   async function recorded(): Promise<{ logs: FaultyLogStore; hash: string; seq: number }> {
     const logs = new FaultyLogStore();
     const parts = fakeParts({ logs });
-    const loop = create(parts);
+    const loop = await create(parts);
     for (let bin = 0; bin < 6; bin++) await submit(loop, whole(bin));
     await loop.checkpoint();
     for (let bin = 6; bin < 9; bin++) await submit(loop, whole(bin));
@@ -212,15 +213,15 @@ describe("a replay", () => {
     return { logs, hash, seq };
   }
 
-  function recover(logs: FaultyLogStore): { parts: FakeParts; loop: RunLoop | null } {
+  async function recover(logs: FaultyLogStore): Promise<{ parts: FakeParts; loop: RunLoop | null }> {
     const parts = fakeParts({ logs });
-    parts.registry.recoverAll();
+    await parts.registry.recoverAll();
     return { parts, loop: parts.registry.get(RUN) };
   }
 
   test("of an untouched log comes to the same", async () => {
     const { logs, hash, seq } = await recorded();
-    const { parts, loop } = recover(logs);
+    const { parts, loop } = await recover(logs);
     await loop!.settled();
     expect(pictureOf(loop!)).toMatchObject({ state: "running", hash, seq, sealedBin: 8 });
     expect(parts.problems).toEqual([]);
@@ -231,7 +232,7 @@ describe("a replay", () => {
     const { logs, hash } = await recorded();
     const recordedHash = "f".repeat(64);
     logs.tamper = (chunk) => (chunk.first === 8 ? { ...chunk, mark: { ...chunk.mark, hash: recordedHash } } : chunk);
-    const { parts, loop } = recover(logs);
+    const { parts, loop } = await recover(logs);
     expect(loop!.state).toBe("failed");
     expect(loop!.failure).toContain(recordedHash);
     expect(loop!.failure).toContain(`hash ${loop!.run.hash(3)} at bin 3`);
@@ -248,7 +249,7 @@ describe("a replay", () => {
       ...chunk,
       records: chunk.records.map((record) => record.replace('"value":5', '"value":6')),
     });
-    const { loop } = recover(logs);
+    const { loop } = await recover(logs);
     expect(loop!.state).toBe("failed");
     expect(loop!.failure).toMatch(/gives hash [0-9a-f]{64} at bin 2 where the log says [0-9a-f]{64}/);
   });
@@ -256,22 +257,19 @@ describe("a replay", () => {
   test("of a log that lacks a batch is found as well", async () => {
     const { logs } = await recorded();
     logs.tamper = (chunk) => (chunk.first === 4 ? { ...chunk, records: [] } : chunk);
-    const { loop } = recover(logs);
+    const { loop } = await recover(logs);
     expect(loop!.failure).toContain("gives hash none at bin 2");
   });
 
   test("of a record that is no JSON stops the run; a definition of another format leaves it alone", async () => {
     const { logs } = await recorded();
     logs.tamper = (chunk) => (chunk.first === 4 ? { ...chunk, records: ["{"] } : chunk);
-    expect(recover(logs).loop!.state).toBe("failed");
+    expect((await recover(logs)).loop!.state).toBe("failed");
 
-    const foreign = new FaultyLogStore();
     const memory = new MemoryLogStore();
     memory.create(parseRunId("run_foreign")!, '{"format":2}').close();
-    const parts = fakeParts({
-      logs: Object.assign(foreign, { list: () => memory.list(), open: memory.open.bind(memory) }),
-    });
-    parts.registry.recoverAll();
+    const parts = fakeParts({ logs: new FaultyLogStore(new LocalLogStore(memory)) });
+    await parts.registry.recoverAll();
     expect(parts.registry.all()).toEqual([]);
     expect(parts.problems).toEqual([expect.stringContaining("run_foreign: ")]);
     await nextTurn();

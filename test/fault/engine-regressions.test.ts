@@ -22,7 +22,7 @@ describe.each(cases)("%s", (_name, { found, model, bindings, batches }) => {
   test(`no longer: ${found}`, async () => {
     const before = fakeParts();
     const request = { mode: "live", model: model.join("\n"), bindings, runId: "run_found" } as const;
-    const loop = before.registry.create(request);
+    const loop = await before.registry.create(request);
     for (const lines of batches) {
       expect(await loop.submit(decodeFrames(lines.join("\n")))).toMatchObject({ rejected: 0, late: 0 });
     }
@@ -41,7 +41,7 @@ describe.each(cases)("%s", (_name, { found, model, bindings, batches }) => {
     await before.registry.close();
 
     const after = fakeParts({ logs: before.logs });
-    after.registry.recoverAll();
+    await after.registry.recoverAll();
     const again = after.registry.get("run_found")!;
     await again.settled();
     expect(again.failure).toBeNull();

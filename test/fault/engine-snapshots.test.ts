@@ -12,7 +12,7 @@ import { modelText } from "../support/model-builder.ts";
 const BINS = 40;
 const MODEL = modelText({ nodes: ["a=1s", "double: a * 2"], bins: BINS });
 
-function create(parts: FakeParts, checkpointEvery: number): RunLoop {
+function create(parts: FakeParts, checkpointEvery: number): Promise<RunLoop> {
   return parts.registry.create({ mode: "live", model: MODEL, bindings: ["a"], checkpointEvery });
 }
 
@@ -41,7 +41,7 @@ async function settle(): Promise<void> {
 test("snapshots that never end: every bin is taken, evaluated and sent, and one image is held, not one a bin", async () => {
   const parts = fakeParts();
   parts.snapshots.behaviour = "hang";
-  const loop = create(parts, 2);
+  const loop = await create(parts, 2);
   const sink = watch(loop);
   for (let bin = 0; bin < BINS - 1; bin++)
     expect(await submit(loop, bin)).toMatchObject({ accepted: 1, sealedBin: bin });
@@ -62,7 +62,7 @@ test("snapshots that never end: every bin is taken, evaluated and sent, and one 
 
 test("a checkpoint that is asked for and never ends holds up nobody else", async () => {
   const parts = fakeParts();
-  const loop = create(parts, 1000);
+  const loop = await create(parts, 1000);
   await submit(loop, 0);
   parts.snapshots.behaviour = "hang";
   let isAnswered = false;
@@ -81,7 +81,7 @@ test("a checkpoint that is asked for and never ends holds up nobody else", async
 test("an image is of its moment, whatever comes while it is written", async () => {
   const parts = fakeParts();
   parts.snapshots.behaviour = "hang";
-  const loop = create(parts, 2);
+  const loop = await create(parts, 2);
   for (let bin = 0; bin < 6; bin++) await submit(loop, bin);
   const [image] = parts.snapshots.images;
   expect([...image!.series.find(({ id }) => id === "double")!.values]).toEqual([0, 2]);
@@ -91,7 +91,7 @@ test("an image is of its moment, whatever comes while it is written", async () =
 test("snapshots that fail are told, every time, and the run goes on to its end", async () => {
   const parts = fakeParts();
   parts.snapshots.behaviour = "fail";
-  const loop = create(parts, 10);
+  const loop = await create(parts, 10);
   const sink = watch(loop);
   for (let bin = 0; bin < BINS; bin++) {
     expect(await submit(loop, bin)).toMatchObject({ accepted: 1 });
@@ -112,13 +112,13 @@ test("snapshots that fail are told, every time, and the run goes on to its end",
 test("a run without its last snapshot gets it after a restart", async () => {
   const before = fakeParts();
   before.snapshots.behaviour = "fail";
-  const { runId } = create(before, 10).run.definition;
+  const { runId } = (await create(before, 10)).run.definition;
   const loop = before.registry.get(runId)!;
   for (let bin = 0; bin < BINS; bin++) await submit(loop, bin);
   await settle();
   await before.registry.close();
   const after = fakeParts({ logs: before.logs });
-  after.registry.recoverAll();
+  await after.registry.recoverAll();
   await settle();
   const again = after.registry.get(runId)!;
   expect(again.state).toBe("completed");

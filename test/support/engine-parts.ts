@@ -1,9 +1,10 @@
 import { Hub } from "../../src/hub/hub.ts";
 import { Gateway } from "../../src/ingest/gateway.ts";
 import type { Clock } from "../../src/lib/clock.ts";
+import { LocalLogStore } from "../../src/log/local-log-store.ts";
 import { LogError, type LogErrorCode } from "../../src/log/log-error.ts";
 import { MemoryLogStore } from "../../src/log/memory-log.ts";
-import type { ChainMark, LogChunk, LogPosition, LogStore, TelemetryLog } from "../../src/log/telemetry-log.ts";
+import type { LogChunk, LogPosition, LogStore, TelemetryLog } from "../../src/log/telemetry-log.ts";
 import type { RunId } from "../../src/protocol/ids.ts";
 import type { SnapshotReference } from "../../src/protocol/run.ts";
 import type { RunImage } from "../../src/runtime/live-run.ts";
@@ -14,7 +15,7 @@ import { FakeClock } from "./fake-clock.ts";
 
 /** A log store in memory that refuses or lies when told to. */
 export class FaultyLogStore implements LogStore {
-  readonly #inner = new MemoryLogStore();
+  readonly #inner: LogStore;
   /** Answer to the next appends, until set to null again. */
   refusal: LogErrorCode | null = null;
   /** What readers get in place of what was written. */
@@ -22,41 +23,56 @@ export class FaultyLogStore implements LogStore {
   appends = 0;
   /** Called before a batch is written. */
   onAppend: (records: readonly string[]) => void = () => {};
+  /** What an append waits for before the disk answers. */
+  disk: () => Promise<void> | null = () => null;
 
-  create(runId: RunId, meta: string): TelemetryLog {
-    return this.#wrap(this.#inner.create(runId, meta));
+  constructor(inner: LogStore = new LocalLogStore(new MemoryLogStore())) {
+    this.#inner = inner;
   }
 
-  open(runId: RunId): TelemetryLog {
-    return this.#wrap(this.#inner.open(runId));
+  async create(runId: RunId, meta: string): Promise<TelemetryLog> {
+    return this.#wrap(await this.#inner.create(runId, meta));
   }
 
-  exists(runId: RunId): boolean {
+  async open(runId: RunId): Promise<TelemetryLog> {
+    return this.#wrap(await this.#inner.open(runId));
+  }
+
+  exists(runId: RunId): Promise<boolean> {
     return this.#inner.exists(runId);
   }
 
-  list(): readonly RunId[] {
+  list(): Promise<readonly RunId[]> {
     return this.#inner.list();
   }
 
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
   #wrap(inner: TelemetryLog): TelemetryLog {
-    const append = (records: readonly string[], mark: ChainMark): LogPosition => {
+    const append: TelemetryLog["append"] = async (records, mark, producers) => {
+      this.appends++;
+      this.onAppend(records);
+      await this.disk();
       if (this.refusal !== null) {
         throw new LogError(this.refusal, `the disk says ${this.refusal}`, { runId: inner.runId });
       }
-      this.appends++;
-      this.onAppend(records);
-      return inner.append(records, mark);
+      return inner.append(records, mark, producers);
     };
     const tamper = (chunk: LogChunk): LogChunk => this.tamper(chunk);
     return {
       runId: inner.runId,
       meta: inner.meta,
       append,
-      *readFrom(position: LogPosition) {
-        for (const chunk of inner.readFrom(position)) yield tamper(chunk);
+      async *readFrom(position: LogPosition) {
+        for await (const chunk of inner.readFrom(position)) yield tamper(chunk);
       },
+      producers: () => inner.producers(),
+      start: () => inner.start(),
       head: () => inner.head(),
+      bytes: () => inner.bytes(),
+      dropBefore: (position: LogPosition) => inner.dropBefore(position),
       close: () => inner.close(),
     };
   }

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { ChainMark, LogPosition } from "../telemetry-log.ts";
+import type { ChainMark, LogPosition, ProducerState } from "../telemetry-log.ts";
 
 /** Bytes and meaning of a log file: format.md beside this file. */
 
@@ -7,7 +7,10 @@ import type { ChainMark, LogPosition } from "../telemetry-log.ts";
 export const APPLICATION_ID = 0x46744c67;
 
 /** Raised by every change that older programs cannot read. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+
+/** Format 1 had neither producers nor a start; it is brought up to date when it is opened. */
+export const OLDEST_FORMAT_VERSION = 1;
 
 /** A batch of a hundred frames fits in one page; larger pages made small commits slower, smaller ones large commits. */
 export const PAGE_BYTES = 16 * 1024;
@@ -18,9 +21,26 @@ export const PAGE_BYTES = 16 * 1024;
  */
 export const DEFAULT_MAX_LOG_BYTES = 64 * 1024 ** 3;
 
+const TABLES_SINCE_2 = `
+  CREATE TABLE retained (start INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;
+  INSERT INTO retained (start, crc) VALUES (0, ${startCrc(0)});
+  CREATE TABLE producer (
+    id TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    memo TEXT NOT NULL,
+    turn INTEGER NOT NULL,
+    crc INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** Executed on a log of format 1. */
+export const UPGRADE_FROM_1 = `BEGIN; ${TABLES_SINCE_2} PRAGMA user_version = ${FORMAT_VERSION}; COMMIT;`;
+
 /** Executed on an empty file, before the switch to the write-ahead log. */
 export const CREATE_SCHEMA = `
   PRAGMA page_size = ${PAGE_BYTES};
+  PRAGMA auto_vacuum = INCREMENTAL;
   PRAGMA fullfsync = ON;
   PRAGMA synchronous = FULL;
   BEGIN;
@@ -35,6 +55,7 @@ export const CREATE_SCHEMA = `
     crc INTEGER NOT NULL,
     body BLOB NOT NULL
   ) STRICT;
+  ${TABLES_SINCE_2}
   COMMIT;
 `;
 
@@ -64,6 +85,25 @@ export function chunkCrc(first: LogPosition, count: number, mark: ChainMark, bod
 
 export function metaCrc(runId: string, meta: string): number {
   return crc32(meta, crc32(`${runId}\n`));
+}
+
+export function startCrc(start: LogPosition): number {
+  return crc32(`start ${start}\n`);
+}
+
+/** @param turn rises with every state that is written: the order in which producers were last heard */
+export function producerCrc({ id, epoch, seq, memo }: ProducerState, turn: number): number {
+  return crc32(memo, crc32(`${id} ${epoch} ${seq} ${turn}\n`));
+}
+
+/** The row as a producer whose sum is right, or null. */
+export function checkProducerRow(row: Readonly<Record<string, unknown>>): ProducerState | null {
+  const { id, epoch, seq, memo, turn, crc } = row;
+  if (typeof id !== "string" || typeof memo !== "string" || !isCount(epoch) || !isCount(seq) || !isCount(turn)) {
+    return null;
+  }
+  const state = { id, epoch, seq, memo };
+  return producerCrc(state, turn) === crc ? state : null;
 }
 
 /** The row as a chunk whose sum is right, or what is wrong with it. */

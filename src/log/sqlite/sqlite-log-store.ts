@@ -13,16 +13,18 @@ import {
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseRunId, type RunId } from "../../protocol/ids.ts";
+import type { BlockingLogStore } from "../blocking-log.ts";
 import { LogError, type LogErrorFacts } from "../log-error.ts";
-import type { LogStore, TelemetryLog } from "../telemetry-log.ts";
 import {
   APPLICATION_ID,
   CREATE_SCHEMA,
   DEFAULT_MAX_LOG_BYTES,
   FORMAT_VERSION,
   metaCrc,
+  OLDEST_FORMAT_VERSION,
   OPEN_PRAGMAS,
   PAGE_BYTES,
+  UPGRADE_FROM_1,
 } from "./schema.ts";
 import { damaged, toLogError } from "./sqlite-error.ts";
 import { SqliteLog } from "./sqlite-log.ts";
@@ -39,7 +41,7 @@ export interface SqliteLogStoreOptions {
  * Logs as `<folder>/<runId>/log.sqlite`. The folder must be on a local file system (SQLite's locks are not reliable
  * on network ones), and nothing else in this process may open and close a log file: on POSIX that drops its lock.
  */
-export class SqliteLogStore implements LogStore {
+export class SqliteLogStore implements BlockingLogStore {
   readonly #folder: string;
   readonly #maxLogBytes: number;
 
@@ -48,7 +50,7 @@ export class SqliteLogStore implements LogStore {
     this.#maxLogBytes = options.maxLogBytes ?? DEFAULT_MAX_LOG_BYTES;
   }
 
-  create(runId: RunId, meta: string): TelemetryLog {
+  create(runId: RunId, meta: string): SqliteLog {
     const facts = this.#facts(runId);
     if (existsSync(facts.file)) throw logExists(facts);
     const runFolder = path.dirname(facts.file);
@@ -70,7 +72,7 @@ export class SqliteLogStore implements LogStore {
     return this.open(runId);
   }
 
-  open(runId: RunId): TelemetryLog {
+  open(runId: RunId): SqliteLog {
     const facts = this.#facts(runId);
     if (!existsSync(facts.file)) {
       throw new LogError("log_not_found", `run ${runId} has no log: ${facts.file} does not exist`, facts);
@@ -151,10 +153,10 @@ function readMeta(database: DatabaseSync, facts: LogErrorFacts): string {
       facts,
     );
   }
-  if (version !== FORMAT_VERSION) {
+  if (typeof version !== "number" || version < OLDEST_FORMAT_VERSION || version > FORMAT_VERSION) {
     throw new LogError(
       "log_wrong_format",
-      `${facts.file} has log format ${version}, this program reads ${FORMAT_VERSION}; use the flowtime version that wrote it`,
+      `${facts.file} has log format ${version}, this program reads ${OLDEST_FORMAT_VERSION} to ${FORMAT_VERSION}; use the flowtime version that wrote it`,
       facts,
     );
   }
@@ -167,6 +169,7 @@ function readMeta(database: DatabaseSync, facts: LogErrorFacts): string {
   if (row.id !== facts.runId) {
     throw damaged(`it is the log of run ${row.id}, in the folder of run ${facts.runId}`, facts);
   }
+  if (version < FORMAT_VERSION) database.exec(UPGRADE_FROM_1);
   return row.meta;
 }
 

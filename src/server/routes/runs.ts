@@ -8,9 +8,9 @@ import { type EngineParts, findOpenRun, findRun, refuseWhileClosing } from "../p
 
 /** Create, list and look at runs; write snapshots. */
 export function registerRunRoutes(app: FastifyInstance, parts: EngineParts): void {
-  app.post("/v1/runs", (request, reply) => {
+  app.post("/v1/runs", async (request, reply) => {
     refuseWhileClosing(parts);
-    const loop = parts.registry.create(parseCreateRequest(request.body));
+    const loop = await parts.registry.create(parseCreateRequest(request.body));
     const { runId } = loop.run.definition;
     return reply.status(201).header("location", `/v1/runs/${runId}`).send(describe(loop));
   });
@@ -63,7 +63,7 @@ function describe(loop: RunLoop): RunDescription {
     grid: run.grid,
     sealedBin: run.evaluatedBin,
     hash: run.hash(),
-    openBins: run.openBins,
+    openBins: loop.standing.openBins,
     nodes: run.nodes,
     bindings: run.plan.bound.map(({ seriesId }) => seriesId),
     createdUtc: definition.createdUtc,

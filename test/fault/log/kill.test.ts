@@ -3,8 +3,8 @@ import { once } from "node:events";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, test } from "vitest";
+import type { BlockingLog } from "../../../src/log/blocking-log.ts";
 import { SqliteLogStore } from "../../../src/log/sqlite/sqlite-log-store.ts";
-import type { TelemetryLog } from "../../../src/log/telemetry-log.ts";
 import { parseRunId } from "../../../src/protocol/ids.ts";
 import { random, seedsFrom } from "../../support/random.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -36,7 +36,7 @@ async function acknowledged(child: ChildProcess, onAck: (count: number) => void)
   return head;
 }
 
-function expectWhole(log: TelemetryLog): void {
+function expectWhole(log: BlockingLog): void {
   let position = 0;
   for (const chunk of log.readFrom(0)) {
     expect(chunk).toEqual({ first: position, records: batchAt(position), mark: markAt(position) });

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { decodeFrames } from "../../../src/ingest/decode.ts";
 import type { Frame } from "../../../src/protocol/frame.ts";
 import { parseRunId } from "../../../src/protocol/ids.ts";
-import { BatchRefused, MAX_BACKLOG_BINS, type RunLoop } from "../../../src/runtime/run-loop.ts";
+import { BatchRefused } from "../../../src/runtime/group-commit.ts";
+import { MAX_BACKLOG_BINS, type RunLoop } from "../../../src/runtime/run-loop.ts";
 import { type FakeParts, fakeParts } from "../../support/engine-parts.ts";
 import { FakeSink } from "../../support/fake-sink.ts";
 import { ndjson } from "../../support/live-scenario.ts";
@@ -11,7 +12,7 @@ import { modelText } from "../../support/model-builder.ts";
 const RUN = "run_loop";
 const MODEL = modelText({ nodes: ["a=1s", "b=1s", "q=buf(a,b)"], bins: 20 });
 
-const create = (parts: FakeParts): RunLoop =>
+const create = (parts: FakeParts): Promise<RunLoop> =>
   parts.registry.create({ mode: "live", model: MODEL, bindings: ["a", "b"], runId: RUN });
 const cell = (binIndex: number, seriesId: string, value: number): Frame => ({
   type: "telemetry",
@@ -26,7 +27,7 @@ const submit = (loop: RunLoop, frames: readonly Frame[], atomic = false) =>
 describe("a batch", () => {
   test("is in the log before anything of it is seen, and answered when it is there", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     const sink = new FakeSink();
     sink.subscription = loop.topic.subscribe(sink);
     sink.readAll();
@@ -49,7 +50,7 @@ describe("a batch", () => {
 
   test("leaves in the log what was accepted and what was late, and nothing of a batch without either", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     const written: string[][] = [];
     parts.logs.onAppend = (records) => written.push([...records]);
     await submit(loop, [
@@ -67,7 +68,7 @@ describe("a batch", () => {
 
   test("atomic: all of it or nothing, with every bad line", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     await submit(loop, [cell(0, "a", 1)]);
     const refusal = await submit(loop, [...whole(1), cell(0, "a", 2), cell(0, "zz", 2)], true).catch(
       (error: unknown) => error,
@@ -84,7 +85,7 @@ describe("a batch", () => {
 
   test("after another in the same moment, and right after creation: nothing sealed is left behind", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     const batches = Array.from({ length: 6 }, (_, bin) => submit(loop, whole(bin)));
     await Promise.all(batches);
     await loop.settled();
@@ -99,7 +100,7 @@ describe("a batch", () => {
     ];
     const bins = 3 * MAX_BACKLOG_BINS;
     const parts = fakeParts();
-    const loop = parts.registry.create({ mode: "live", model: modelText({ nodes, bins }), bindings: ["a"] });
+    const loop = await parts.registry.create({ mode: "live", model: modelText({ nodes, bins }), bindings: ["a"] });
     await submit(loop, [{ type: "watermark", binIndex: bins - 2 }]);
     expect(loop.run.backlogBins).toBeGreaterThan(MAX_BACKLOG_BINS);
     let waiting = Number.NaN;
@@ -117,7 +118,7 @@ describe("a batch", () => {
 describe("the clock", () => {
   test("tells how long ago a bin was evaluated, and nothing else", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
+    const loop = await create(parts);
     expect(loop.lagMs).toBeNull();
     await submit(loop, whole(0));
     parts.clock.advance(1500);
@@ -130,16 +131,16 @@ describe("the clock", () => {
 describe("the registry", () => {
   test("keeps what a run is in its log, and gives the log free when it closes", async () => {
     const parts = fakeParts();
-    const loop = create(parts);
-    expect(() => parts.logs.open(loop.run.definition.runId)).toThrow(expect.objectContaining({ code: "log_locked" }));
+    const loop = await create(parts);
+    await expect(parts.logs.open(loop.run.definition.runId)).rejects.toMatchObject({ code: "log_locked" });
     await parts.registry.close();
-    const log = parts.logs.open(parseRunId(RUN)!);
+    const log = await parts.logs.open(parseRunId(RUN)!);
     expect(JSON.parse(log.meta)).toEqual({ format: 1, ...loop.run.definition });
   });
 
   test("brings a run back with its seq, its open bins and its warnings, and goes on", async () => {
     const before = fakeParts();
-    const loop = create(before);
+    const loop = await create(before);
     await submit(loop, [...whole(0), cell(2, "a", 1), { type: "watermark", binIndex: 1 }]);
     await submit(loop, [cell(0, "a", 9)]);
     await loop.checkpoint();
@@ -147,7 +148,7 @@ describe("the registry", () => {
     await before.registry.close();
 
     const after = fakeParts({ logs: before.logs });
-    after.registry.recoverAll();
+    await after.registry.recoverAll();
     const again = after.registry.get(RUN)!;
     await again.settled();
     expect(again.run.cursorSeq).toBe(loop.run.cursorSeq);
@@ -171,14 +172,14 @@ describe("the registry", () => {
         .replace(/^.*?(?=id: )/s, "");
     };
     const before = fakeParts();
-    const loop = create(before);
+    const loop = await create(before);
     for (let bin = 0; bin < 4; bin++) await submit(loop, whole(bin));
     await loop.checkpoint();
     await submit(loop, whole(4));
     const told = await stream(loop);
     await before.registry.close();
     const after = fakeParts({ logs: before.logs });
-    after.registry.recoverAll();
+    await after.registry.recoverAll();
     expect(await stream(after.registry.get(RUN)!)).toBe(told);
     expect(told.match(/^event: .*$/gm)).toEqual([...Array(4).fill("event: bin"), "event: checkpoint", "event: bin"]);
   });
