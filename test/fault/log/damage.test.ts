@@ -4,6 +4,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { LogError } from "../../../src/log/log-error.ts";
+import { FORMAT_VERSION } from "../../../src/log/sqlite/schema.ts";
 import { SqliteLogStore } from "../../../src/log/sqlite/sqlite-log-store.ts";
 import { parseRunId } from "../../../src/protocol/ids.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -76,6 +77,16 @@ function edit(file: string, sql: string): void {
   database.close();
 }
 
+test("a log of format 1 is brought up to date when it is opened", () => {
+  const { folder, file, head } = closedLog();
+  edit(file, "DROP TABLE retained; DROP TABLE producer; PRAGMA user_version = 1");
+  const log = new SqliteLogStore(folder).open(RUN);
+  expect([log.start(), log.head(), log.producers()]).toEqual([0, head, []]);
+  log.append(["more"], markAt(head), [{ id: "p", epoch: 0, seq: 0, memo: "{}" }]);
+  log.close();
+  expect(readAll(folder)).toContain("more");
+});
+
 describe("a damaged log is refused, with file and position", () => {
   test("a flipped bit in a record", () => {
     const { folder, file, middle } = closedLog();
@@ -114,7 +125,8 @@ describe("a damaged log is refused, with file and position", () => {
     ["another description", () => `UPDATE run SET meta = '{"is":"mata"}'`, { code: "log_damaged" }],
     ["another run's log", () => "UPDATE run SET id = 'run_other'", { code: "log_damaged" }],
     ["no description", () => "DELETE FROM run", { code: "log_damaged" }],
-    ["a newer format", () => "PRAGMA user_version = 2", { code: "log_wrong_format" }],
+    ["another start", () => "UPDATE retained SET start = 5", { code: "log_damaged" }],
+    ["a newer format", () => `PRAGMA user_version = ${FORMAT_VERSION + 1}`, { code: "log_wrong_format" }],
     ["another program's database", () => "PRAGMA application_id = 1", { code: "log_wrong_format" }],
   ];
   test.each(edits)("%s", (_name, sql, expected) => {
