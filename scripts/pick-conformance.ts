@@ -1,8 +1,9 @@
 // node --import tsx scripts/pick-conformance.ts: writes fixtures/conformance anew from ../shared/reference. Run it when
 // more of FlowTime is built, so that a clone without the reference proves that too.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type CaseKind, goldenRun, modelThatRan, runConformance } from "../test/conformance/runner.ts";
+import { goldenRun, modelThatRan } from "../test/conformance/golden.ts";
+import { type CaseKind, runConformance } from "../test/conformance/runner.ts";
 
 /** Cases with a model; enough to hold every construct and every warning more than once, small enough for the repository. */
 const CASES = 30;
@@ -103,11 +104,9 @@ function copyCase(kind: "direct" | "prefix" | "simulation", name: string): void 
   const from = path.join(golden, kind, name);
   const run = goldenRun(from);
   const to = path.join(target, kind, name);
-  const runTo = path.join(to, "run", path.basename(run));
-  mkdirSync(runTo, { recursive: true });
-  for (const file of ["run.json", "spec.yaml", "manifest.json", "model/metadata.json", "series"]) {
-    cpSync(path.join(run, file), path.join(runTo, file), { recursive: true });
-  }
+  cpSync(path.join(from, "run"), path.join(to, "run"), { recursive: true });
+  const output = path.join(from, "stdout.txt");
+  if (existsSync(output)) cpSync(output, path.join(to, "stdout.txt"));
   writeFileSync(path.join(to, "model.yaml"), modelThatRan(readFileSync(path.join(from, "model.yaml"), "utf8"), run));
 }
 

@@ -94,7 +94,8 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     "run",
     "Evaluate a model whose inputs are all in it and write its run folder; needs no engine.",
     `flowtime run model.yaml --out runs
-     flowtime run model.yaml --deterministic-run-id --seed 42 --verbose`,
+     flowtime run model.yaml --deterministic-run-id --seed 42 --verbose
+     flowtime run model.yaml --mode simulation --provenance provenance.json`,
     async () => (await import("./commands/run.ts")).run,
   )
     .argument("<model>", "model file, or - for stdin")
@@ -102,6 +103,8 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--deterministic-run-id", "derive the run id from the model and the seed")
     .option("--seed <n>", "seed to record in the manifest")
     .option("--verbose", "print grid, order and seed")
+    .option("--provenance <file>", "JSON object that goes into the run folder as model/provenance.json")
+    .option("--batch", "evaluate series by series over all bins instead of bin by bin; writes the same bytes")
     .addOption(
       new Option("--mode <mode>", "direct: the files of FlowTime's own run; simulation: those of an orchestrated run")
         .choices(["direct", "simulation"])

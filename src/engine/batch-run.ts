@@ -4,6 +4,7 @@ import { evaluateTotals, type WindowOptions } from "./batch.ts";
 import { decomposeClasses, type NodeClasses } from "./batch-classes.ts";
 import { type BatchModel, prepareBatch, type Totals } from "./batch-model.ts";
 import { evaluateRouted } from "./batch-router.ts";
+import { withZeroReads } from "./batch-zero-reads.ts";
 
 /** A whole run at once. */
 export interface BatchRun {
@@ -31,10 +32,10 @@ export function runSimulation(model: Model, bins: number, cell?: WindowOptions["
 /**
  * A direct run (path P1): both passes on the model as written, so routers do not see generated nodes; then generated
  * nodes on top of the finished series. A generated node within a feedback group is left out: FlowTime's writer skips a
- * group whose first member is already there.
+ * group whose first member is already there. What FlowTime reads as zero by defect D3 is zero here too.
  */
 export function runDirect(model: Model, bins: number, cell?: WindowOptions["cell"]): BatchRun {
-  const written = evaluateRouted(prepareBatch(model), bins, cell).totals;
+  const written = evaluateRouted(prepareBatch(withZeroReads(model) ?? model), bins, cell).totals;
   const { model: compiled, generated: all } = generateNodes(model);
   const batch = prepareBatch(compiled);
   const generated = all.filter((id) => !batch.feedback.has(id));

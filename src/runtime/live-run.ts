@@ -36,9 +36,8 @@ const SNAPSHOT_NODE_VALUES = 20_000;
 /** Bins of history a joining subscriber gets at most: what a wide sparkline shows, with room. */
 const SNAPSHOT_BINS = 240;
 
-/** Everything a snapshot on disk needs, copied out of the run so that it may go on. */
-export interface RunImage {
-  readonly definition: RunDefinition;
+/** What was computed of a model's first bins. */
+export interface RunValues {
   readonly plan: Plan;
   readonly bins: number;
   /** Values of every computation node by id, in evaluation order. */
@@ -56,6 +55,11 @@ export interface RunImage {
   }[];
   /** Run warnings at the last bin, in FlowTime's order. */
   readonly warnings: readonly CoreWarning[];
+}
+
+/** Everything a snapshot on disk needs, copied out of the run so that it may go on. */
+export interface RunImage extends RunValues {
+  readonly definition: RunDefinition;
   readonly ingestWarnings: readonly Warning[];
   /** What telemetry fed, in column order; NaN where nothing came. */
   readonly inputs: readonly { readonly seriesId: string; readonly values: Float64Array }[];

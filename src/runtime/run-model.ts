@@ -9,22 +9,30 @@ import type { Plan } from "../model/plan.ts";
 import { timestampedRunId } from "../protocol/ids.ts";
 import type { Grid } from "../protocol/run.ts";
 import { assembleRun, type RunFolder, roundTripUtc } from "../snapshot/assemble.ts";
-
+import { DEFAULT_SEED } from "../snapshot/manifest.ts";
+import { type OrchestratedInputs, orchestratedInputs } from "../snapshot/provenance.ts";
+import type { RunIdChoice } from "../snapshot/run-id.ts";
 import { writeRunFolder } from "../snapshot/writer.ts";
-import { LiveRun, type RunImage } from "./live-run.ts";
+import { batchValues } from "./batch-values.ts";
+import { LiveRun, type RunImage, type RunValues } from "./live-run.ts";
 import { snapshotContent } from "./snapshots.ts";
 
 /** `direct`: what FlowTime's own `run` writes. `simulation`: what an orchestrated simulation run writes. */
 export type ArtifactMode = "direct" | "simulation";
 
 export interface RunModelOptions {
+  /** CRLF counts as LF. */
   readonly modelText: string;
   readonly mode: ArtifactMode;
+  /** Series by series over the whole window instead of bin by bin; the same bytes. Default false. */
+  readonly isBatch?: boolean;
   /** Folder that gets the run folder. */
   readonly outDir: string;
   readonly deterministicRunId: boolean;
   /** Recorded only; nothing in a run is random. */
   readonly seed: number | null;
+  /** JSON text for model/provenance.json; in a simulation it names the template and the input hash too. Default none. */
+  readonly provenance?: string | null;
   readonly clock: Clock;
   readonly random: (bytes: number) => Uint8Array;
 }
@@ -41,45 +49,60 @@ export type RunModelResult =
       readonly warnings: readonly Warning[];
     };
 
-/** Evaluates a model that needs no telemetry through the live engine and writes its run folder; nothing else runs. */
+/** Evaluates a model that needs no telemetry and writes its run folder; nothing else runs. */
 export async function runModel(options: RunModelOptions): Promise<RunModelResult> {
-  const evaluated = evaluateModel(options.modelText, options.mode);
+  const { mode, clock, random, deterministicRunId } = options;
+  const evaluate = options.isBatch === true ? evaluateWindow : evaluateModel;
+  const evaluated = evaluate(options.modelText, mode);
   if (!evaluated.ok) return evaluated;
-  const { plan, image } = evaluated;
-  const folder = assembleModelRun(image, options);
-  const stagingRoot = path.join(options.outDir, ".staging");
-  const runDir = await writeRunFolder(folder, {
-    root: options.outDir,
-    stagingRoot,
-    overwrite: options.deterministicRunId,
+  const { plan, image: values } = evaluated;
+  const folder = assembleModelRun(values, {
+    mode,
+    seed: options.seed,
+    provenance: options.provenance ?? null,
+    runId: deterministicRunId
+      ? { kind: "deterministic" }
+      : { kind: "timestamped", nowMs: clock.now(), random: random(4) },
+    now: () => roundTripUtc(clock.now()),
   });
+  const stagingRoot = path.join(options.outDir, ".staging");
+  const runDir = await writeRunFolder(folder, { root: options.outDir, stagingRoot, overwrite: deterministicRunId });
   // Another run may be using it, so it goes only when it is empty.
   await rmdir(stagingRoot).catch(() => undefined);
   return {
     ok: true,
     runId: folder.runId,
     runDir,
-    order: options.mode === "direct" ? plan.orderAsWritten : plan.order,
+    order: evaluationOrder(plan, mode),
     grid: plan.source.grid,
-    warnings: image.warnings,
+    warnings: values.warnings,
   };
 }
 
-/** Evaluates all bins of a model. Series are in the order of the mode: as written with generated ones last, or as compiled. */
-export function evaluateModel(
-  modelText: string,
-  mode: ArtifactMode,
-): { ok: false; diagnostics: readonly Diagnostic[] } | { ok: true; plan: Plan; image: RunImage } {
-  const parsed = parseModel(modelText, { profile: mode === "direct" ? "direct" : "live" });
-  if (parsed.model === null) return { ok: false, diagnostics: parsed.diagnostics };
-  const { plan, diagnostics } = compileModel(parsed.model, { asDirectRun: mode === "direct" });
-  if (plan === null) return { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] };
-  const image = evaluatePlan(plan, modelText);
+/** Node ids in the order in which FlowTime says it evaluates them: as written, or as compiled. */
+export function evaluationOrder(plan: Plan, mode: ArtifactMode): readonly string[] {
+  return mode === "direct" ? plan.orderAsWritten : plan.order;
+}
+
+/** What is wrong with a model, or its plan and what was computed. */
+export type Evaluated<Result> =
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] }
+  | ({ readonly ok: true; readonly plan: Plan } & Result);
+
+/**
+ * Evaluates all bins of a model, as a live run that gets them at once. Series are in the order of the mode: as written
+ * with generated ones last, or as compiled.
+ */
+export function evaluateModel(modelText: string, mode: ArtifactMode): Evaluated<{ readonly image: RunImage }> {
+  const compiled = compileText(modelText, mode);
+  if (!compiled.ok) return compiled;
+  const { plan } = compiled;
+  const image = evaluatePlan(plan, plan.source.text);
   if (mode === "simulation") return { ok: true, plan, image };
   const byId = new Map(image.series.map((series) => [series.id, series]));
   const generated = new Set(plan.generated);
   const order = [...plan.orderAsWritten, ...plan.order.filter((id) => generated.has(id))];
-  return { ok: true, plan, image: { ...image, series: order.map((id) => byId.get(id)!) } };
+  return { ok: true, plan, image: { ...image, series: order.map((id) => byId.get(id)!), edgeSeries: [] } };
 }
 
 /** All bins of a plan; series that telemetry would feed have no values. */
@@ -100,22 +123,52 @@ export function evaluatePlan(plan: Plan, modelText: string): RunImage {
   return run.image();
 }
 
+/** The same model series by series over the whole window, by code that shares nothing with the live engine. */
+export function evaluateWindow(modelText: string, mode: ArtifactMode): Evaluated<{ readonly image: RunValues }> {
+  const compiled = compileText(modelText, mode);
+  return compiled.ok ? { ...compiled, image: batchValues(compiled.plan, mode) } : compiled;
+}
+
+function compileText(modelText: string, mode: ArtifactMode): Evaluated<unknown> {
+  const text = modelText.replaceAll("\r\n", "\n");
+  const parsed = parseModel(text, { profile: mode === "direct" ? "direct" : "live" });
+  if (parsed.model === null) return { ok: false, diagnostics: parsed.diagnostics };
+  const { plan, diagnostics } = compileModel(parsed.model, { asDirectRun: mode === "direct" });
+  return plan === null ? { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] } : { ok: true, plan };
+}
+
+/** What a run folder holds besides its values. */
+export interface ModelRunFacts {
+  readonly mode: ArtifactMode;
+  /** Null when the request names none: a direct run then has none, a simulation that of its provenance, else 123. */
+  readonly seed: number | null;
+  readonly provenance: string | null;
+  /** A deterministic id is made of template and inputs when the provenance of a simulation names both. */
+  readonly runId: RunIdChoice;
+  /** Round-trip UTC text, read once for each time that is written. */
+  readonly now: () => string;
+}
+
+const NOT_ORCHESTRATED: OrchestratedInputs = { templateId: null, inputHash: null, seed: null };
+
 /** The run folder of an evaluated model, in memory. */
-export function assembleModelRun(
-  image: RunImage,
-  options: Pick<RunModelOptions, "mode" | "deterministicRunId" | "seed" | "clock" | "random">,
-): RunFolder {
-  const { clock, random, seed } = options;
+export function assembleModelRun(values: RunValues, facts: ModelRunFacts): RunFolder {
+  const { mode, provenance, now } = facts;
+  const isOrchestrated = mode === "simulation";
+  const inputs = isOrchestrated && provenance !== null ? orchestratedInputs(provenance) : NOT_ORCHESTRATED;
   return assembleRun({
-    ...snapshotContent(image),
-    ...(options.mode === "direct" ? { edgeSeries: [] } : {}),
-    requestedSeed: seed,
-    provenance: null,
-    inputHash: null,
-    runId: options.deterministicRunId
-      ? { kind: "deterministic" }
-      : { kind: "timestamped", nowMs: clock.now(), random: random(4) },
-    now: () => roundTripUtc(clock.now()),
-    hasTelemetryManifest: options.mode === "simulation",
+    ...snapshotContent(values),
+    requestedSeed: facts.seed ?? inputs.seed ?? (isOrchestrated ? DEFAULT_SEED : null),
+    provenance,
+    inputHash: inputs.inputHash,
+    runId: withTemplate(facts.runId, inputs.templateId),
+    now,
+    hasTelemetryManifest: isOrchestrated,
   });
+}
+
+function withTemplate(choice: RunIdChoice, templateId: string | null): RunIdChoice {
+  if (choice.kind === "timestamped") return choice;
+  if (choice.kind === "deterministic") return { templateId, ...choice };
+  return choice.own.kind === "timestamped" ? choice : { ...choice, own: { templateId, ...choice.own } };
 }

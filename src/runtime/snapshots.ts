@@ -8,7 +8,7 @@ import { cutModelText } from "../snapshot/cut-model.ts";
 import { telemetryFile } from "../snapshot/telemetry-file.ts";
 import type { SnapshotFile } from "../snapshot/text-file.ts";
 import { writeRunFolder } from "../snapshot/writer.ts";
-import type { RunImage } from "./live-run.ts";
+import type { RunImage, RunValues } from "./live-run.ts";
 import type { SnapshotSink } from "./run-loop.ts";
 
 const GENERATOR = "flowtime/0.1.0";
@@ -51,9 +51,9 @@ export class FolderSnapshots implements SnapshotSink {
   }
 }
 
-/** Model text, series and warnings of an image as artifacts hold them: a model of as many bins as are sealed. */
+/** Model text, series and warnings of a run as artifacts hold them: a model of as many bins as are sealed. */
 export function snapshotContent(
-  image: RunImage,
+  image: RunValues,
 ): Pick<
   SnapshotInput,
   "modelText" | "model" | "bins" | "series" | "classSeries" | "edgeSeries" | "warnings" | "extraFiles"
@@ -84,7 +84,7 @@ function textWithQueueIds(plan: Plan): string {
 }
 
 /** Telemetry that fed `file:` references goes where the model text looks for it, as far as that is inside the folder. */
-function telemetryFiles(image: RunImage): SnapshotFile[] {
+function telemetryFiles(image: RunValues): SnapshotFile[] {
   const files = new Map<string, SnapshotFile>();
   for (const { reference, values } of image.fileSeries) {
     const location = reference.replace(/^file:(\/\/(?=telemetry\/))?/i, "");

@@ -49,6 +49,25 @@ export function readProvenance(text: string | null): ProvenanceFacts {
   return facts;
 }
 
+/** What an orchestrator decided about a run, as far as the provenance text it hands over says so; null where not. */
+export interface OrchestratedInputs {
+  readonly templateId: string | null;
+  readonly inputHash: string | null;
+  readonly seed: number | null;
+}
+
+export function orchestratedInputs(text: string): OrchestratedInputs {
+  const root = parseJson(text);
+  const read = (from: JsonValue | undefined, name: string) =>
+    from instanceof Map ? (from as ReadonlyMap<string, JsonValue>).get(name) : undefined;
+  const seed = read(read(root, "rng"), "seed");
+  return {
+    templateId: textOrNull(read(root, "templateId")) ?? null,
+    inputHash: textOrNull(read(root, "inputHash")) ?? null,
+    seed: typeof seed === "bigint" ? Number(seed) : null,
+  };
+}
+
 /** The `provenance` member of manifest.json (artifacts.md §5.3); undefined without provenance text. */
 export function manifestProvenance(text: string | null, inputHash: string | null): JsonValue | undefined {
   if (text === null) return undefined;

@@ -1,15 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { runSummary } from "../../src/cli/output/run-summary.ts";
 import { readBundle } from "../../src/ingest/bundle.ts";
 import { bundleFrames } from "../../src/ingest/bundle-frames.ts";
 import { compileModel } from "../../src/model/compile.ts";
 import type { Diagnostic } from "../../src/model/diagnostics.ts";
 import { parseModel } from "../../src/model/parse.ts";
+import type { Plan } from "../../src/model/plan.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
-import { LiveRun, type RunImage } from "../../src/runtime/live-run.ts";
-import { type ArtifactMode, assembleModelRun, evaluateModel } from "../../src/runtime/run-model.ts";
-import { normaliseSpec } from "../../src/snapshot/spec-text.ts";
+import { LiveRun, type RunValues } from "../../src/runtime/live-run.ts";
+import { type ArtifactMode, assembleModelRun, evaluateModel, evaluationOrder } from "../../src/runtime/run-model.ts";
 import { captureDifference, captureNames } from "./capture-cases.ts";
+import { differingBytes } from "./differing.ts";
+import { differingFile, goldenRun, modelThatRan, readGolden } from "./golden.ts";
 
 export type CaseKind = "direct" | "prefix" | "simulation" | "bundles" | "capture" | "telemetry";
 
@@ -56,17 +59,17 @@ function caseNames(folder: string | undefined): string[] {
 }
 
 function checkModelCase(root: string, kind: "direct" | "prefix" | "simulation", name: string): CaseResult {
-  const folder = path.join(root, kind, name);
-  const golden = goldenRun(folder);
-  const modelText = modelThatRan(readFileSync(path.join(folder, "model.yaml"), "utf8"), golden);
   const mode: ArtifactMode = kind === "simulation" ? "simulation" : "direct";
-  const evaluated = evaluateModel(modelText, mode);
+  const golden = readGolden(path.join(root, kind, name), mode);
+  const evaluated = evaluateModel(golden.modelText, mode);
   if (!evaluated.ok) return refused(kind, name, evaluated.diagnostics);
-  const files = filesOf(evaluated.image, mode);
+  const folder = assembleModelRun(evaluated.image, golden.facts);
   const difference =
-    differingSeries(golden, files, null) ??
-    differingIndex(golden, files) ??
-    differingWarnings(warningsOf(readText(path.join(golden, "run.json"))), files);
+    differingFile(golden.files, new Map(folder.files.map((file) => [file.path, file.bytes]))) ??
+    (folder.folderName === golden.folderName
+      ? null
+      : `run id: FlowTime ${golden.folderName}, ours ${folder.folderName}`) ??
+    differingOutput(golden.stdout, evaluated, folder.runId, mode);
   return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
 }
 
@@ -76,6 +79,24 @@ async function checkCapture(root: string, kind: "capture" | "telemetry", name: s
   const modelText = modelThatRan(readFileSync(path.join(simulation, "model.yaml"), "utf8"), run);
   const difference = await captureDifference(path.join(root, kind, name, "capture"), run, modelText);
   return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
+}
+
+/** What `flowtime run --verbose` prints, in the folder that FlowTime was given. */
+function differingOutput(
+  expected: string | null,
+  { plan, image }: { readonly plan: Plan; readonly image: RunValues },
+  runId: string,
+  mode: ArtifactMode,
+): string | null {
+  if (expected === null) return null;
+  const outDir = /Wrote artifacts to (.*)\/[^/]*\n$/.exec(expected)?.[1] ?? "";
+  const order = evaluationOrder(plan, mode);
+  const printed = runSummary(
+    { runId, outDir, seed: null, grid: plan.source.grid, order, warnings: image.warnings },
+    true,
+  );
+  const difference = differingBytes(Buffer.from(expected), Buffer.from(printed));
+  return difference === null ? null : `stdout: ${difference}`;
 }
 
 /** A model that the engine refuses: out of scope when all of it is of constructs that are not built. */
@@ -121,51 +142,20 @@ async function checkBundle(bundleFolder: string, simulationFolder: string, name:
     }
     while (run.evaluateNext() !== null) {}
   }
-  const difference = differingSeries(golden, filesOf(run.image(), "simulation"), CLASS_TOLERANCE);
+  const folder = assembleModelRun(run.image(), {
+    mode: "simulation",
+    seed: null,
+    provenance: null,
+    runId: { kind: "deterministic" },
+    now: () => "1970-01-01T00:00:00.0000000Z",
+  });
+  const files = new Map(folder.files.map((file) => [file.path, Buffer.from(file.bytes)]));
+  const difference = differingSeries(golden, files);
   return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
 }
 
-/**
- * The model that FlowTime evaluated. Some 40 simulation goldens (and their bundles) hold a run of an earlier model beside
- * a later `model.yaml`; the run's own `spec.yaml` is then the model, its links to series files read as series again.
- */
-export function modelThatRan(modelText: string, golden: string): string {
-  const spec = readText(path.join(golden, "spec.yaml"));
-  const series = readdirSync(path.join(golden, "series")).filter((file) => file.endsWith("@DEFAULT.csv"));
-  try {
-    if (normaliseSpec(modelText, new Set(series.map((file) => file.split("@")[0]!))).text === spec) return modelText;
-  } catch {
-    // Semantics that name a series the run does not have: not the model that ran.
-  }
-  return spec.replace(/file:\.\.\/series\/([^@]+)@[^@]+@DEFAULT\.csv/g, "$1").replace(/\.\.\.\n$/, "");
-}
-
-function filesOf(image: RunImage, mode: ArtifactMode): ReadonlyMap<string, Buffer> {
-  const folder = assembleModelRun(image, {
-    mode,
-    deterministicRunId: true,
-    seed: null,
-    clock: { now: () => 0, after: () => () => {} },
-    random: (bytes) => new Uint8Array(bytes),
-  });
-  return new Map(folder.files.map((file) => [file.path, Buffer.from(file.bytes)]));
-}
-
-/** The one run folder of a golden case. */
-export function goldenRun(caseFolder: string): string {
-  const runs = path.join(caseFolder, "run");
-  return path.join(runs, readdirSync(runs)[0]!);
-}
-
-/**
- * @param classTolerance how far class values may differ; null: not at all. Captures hold published class values, which
- * FlowTime has already scaled once.
- */
-function differingSeries(
-  golden: string,
-  files: ReadonlyMap<string, Buffer>,
-  classTolerance: number | null,
-): string | null {
+/** Class values may differ a little: captures hold published ones, which FlowTime has already scaled once. */
+function differingSeries(golden: string, files: ReadonlyMap<string, Buffer>): string | null {
   const expected = readdirSync(path.join(golden, "series"))
     .filter((name) => name.endsWith(".csv"))
     .sort();
@@ -173,9 +163,8 @@ function differingSeries(
     const bytes = files.get(`series/${name}`);
     if (bytes === undefined) return `series/${name}: not written`;
     const wanted = readFileSync(path.join(golden, "series", name));
-    const isClass = !name.endsWith("@DEFAULT.csv");
-    if (isClass && classTolerance !== null && isClose(wanted, bytes, classTolerance)) continue;
-    const difference = differingLine(wanted, bytes);
+    if (!name.endsWith("@DEFAULT.csv") && isClose(wanted, bytes, CLASS_TOLERANCE)) continue;
+    const difference = differingBytes(wanted, bytes);
     if (difference !== null) return `series/${name}: ${difference}`;
   }
   const ours = [...files.keys()].filter((file) => file.startsWith("series/") && file.endsWith(".csv"));
@@ -193,50 +182,4 @@ function isClose(expected: Buffer, actual: Buffer, tolerance: number): boolean {
       .map((row) => Number(row.split(",")[1]));
   const [wanted, got] = [values(expected), values(actual)];
   return wanted.length === got.length && wanted.every((value, bin) => Math.abs(value - got[bin]!) <= tolerance);
-}
-
-function differingIndex(golden: string, files: ReadonlyMap<string, Buffer>): string | null {
-  const difference = differingLine(
-    readFileSync(path.join(golden, "series/index.json")),
-    files.get("series/index.json")!,
-  );
-  return difference === null ? null : `series/index.json: ${difference}`;
-}
-
-function differingLine(expected: Buffer, actual: Buffer): string | null {
-  if (expected.equals(actual)) return null;
-  const wanted = expected.toString("utf8").split("\n");
-  const got = actual.toString("utf8").split("\n");
-  const line = wanted.findIndex((text, index) => text !== got[index]);
-  if (line < 0)
-    return `line ${wanted.length + 1}: FlowTime's file ends here, ours has ${JSON.stringify(got[wanted.length])}`;
-  return `line ${line + 1}: FlowTime ${JSON.stringify(wanted[line])}, ours ${JSON.stringify(got[line] ?? null)}`;
-}
-
-interface RunWarning {
-  readonly code: string;
-}
-
-function warningsOf(runJson: string): readonly RunWarning[] {
-  return (JSON.parse(runJson) as { warnings: RunWarning[] }).warnings;
-}
-
-function differingWarnings(expected: readonly RunWarning[], files: ReadonlyMap<string, Buffer>): string | null {
-  const actual = warningsOf(
-    files
-      .get("run.json")!
-      .toString("utf8")
-      .replace(/^\uFEFF/, ""),
-  );
-  const length = Math.max(expected.length, actual.length);
-  for (let index = 0; index < length; index++) {
-    const wanted = JSON.stringify(expected[index] ?? null);
-    const got = JSON.stringify(actual[index] ?? null);
-    if (wanted !== got) return `run.json warnings[${index}]: FlowTime ${wanted}, ours ${got}`;
-  }
-  return null;
-}
-
-function readText(file: string): string {
-  return readFileSync(file, "utf8").replace(/^\uFEFF/, "");
 }

@@ -9,7 +9,7 @@ import { compileModel } from "../../src/model/compile.ts";
 import { parseModel } from "../../src/model/parse.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
 import type { RunMode } from "../../src/protocol/run.ts";
-import { LiveRun, type RunImage } from "../../src/runtime/live-run.ts";
+import { LiveRun, type RunValues } from "../../src/runtime/live-run.ts";
 import { assembleModelRun, evaluateModel } from "../../src/runtime/run-model.ts";
 import type { RunFolder } from "../../src/snapshot/assemble.ts";
 import { cutModelText } from "../../src/snapshot/cut-model.ts";
@@ -23,13 +23,13 @@ function liveRun(modelText: string, mode: RunMode, bindings: readonly BindingSpe
   return new LiveRun({ runId, epoch: "0", mode, createdUtc: "", modelText, bindings, checkpointEvery: null }, plan!);
 }
 
-function folderOf(image: RunImage): RunFolder {
-  return assembleModelRun(image, {
+function folderOf(values: RunValues): RunFolder {
+  return assembleModelRun(values, {
     mode: "simulation",
-    deterministicRunId: true,
     seed: null,
-    clock: { now: () => 0, after: () => () => {} },
-    random: (bytes) => new Uint8Array(bytes),
+    provenance: null,
+    runId: { kind: "deterministic" },
+    now: () => "1970-01-01T00:00:00.0000000Z",
   });
 }
 

@@ -1,7 +1,7 @@
-import { prepareBatch } from "../../src/engine/batch-model.ts";
-import { type Expression, literalInteger } from "../../src/model/expression.ts";
-import type { Model } from "../../src/model/model.ts";
-import { inputsOf } from "../../src/model/order.ts";
+import { type Expression, literalInteger } from "../model/expression.ts";
+import type { Model } from "../model/model.ts";
+import { inputsOf } from "../model/order.ts";
+import { prepareBatch } from "./batch-model.ts";
 
 /**
  * What FlowTime's defect D3 (engine.md §11.1) makes of a model: a member of a feedback group reads zeros through SHIFT
