@@ -18,8 +18,8 @@ type Term =
   | { kind: "function"; name: string; args: readonly Term[] }
   | { kind: "lagged"; lag: number; pick: number; scale: Term }
   | { kind: "shift"; lag: number; argument: Term }
-  | { kind: "conv"; kernel: readonly number[]; argument: Term }
-  | { kind: "pulse"; period: number; phase: number; amplitude: Term | null };
+  | { kind: "conv"; kernel: readonly number[] | number; argument: Term }
+  | { kind: "pulse"; period: number; phase: number | null; amplitude: Term | null };
 
 const smallValue = fc.oneof(
   { weight: 5, arbitrary: fc.integer({ min: 0, max: 120 }) },
@@ -58,13 +58,16 @@ const { term } = fc.letrec<{ term: Term; leaf: Term }>((tie) => ({
     fc.record({ kind: fc.constant("shift" as const), lag: fc.integer({ min: 0, max: 3 }), argument: tie("term") }),
     fc.record({
       kind: fc.constant("conv" as const),
-      kernel: fc.array(fc.constantFrom(0, 0.1, 0.25, 0.6, 1), { maxLength: 4 }),
+      kernel: fc.oneof(
+        { weight: 4, arbitrary: fc.array(fc.constantFrom(0, 0.1, 0.25, 0.6, 1), { maxLength: 4 }) },
+        { weight: 1, arbitrary: fc.constantFrom(0, 0.5, 2) },
+      ),
       argument: tie("term"),
     }),
     fc.record({
       kind: fc.constant("pulse" as const),
       period: fc.integer({ min: 1, max: 5 }),
-      phase: fc.nat({ max: 6 }),
+      phase: fc.option(fc.nat({ max: 6 })),
       amplitude: fc.option(tie("leaf")),
     }),
   ),
@@ -83,6 +86,9 @@ const computationNode = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("pmf" as const),
       values: fc.uniqueArray(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 4 }),
+      weights: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 4, maxLength: 4 }),
+      // Within what the schema takes, beyond what evaluation takes for 1.
+      surplus: fc.constantFrom(0, 0, 5e-5),
     }),
   },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("expr" as const), term }) },
@@ -119,8 +125,26 @@ const computationNode = fc.oneof(
   },
 );
 
+const reference = fc.oneof({ weight: 4, arbitrary: pick }, { weight: 1, arbitrary: fc.constant("self" as const) });
+
 const topologyNode = fc.record({
-  kind: fc.constantFrom("service", "serviceWithBuffer", "queue", "dlq", "sink", "dependency"),
+  /** Some are named like a computation node: edges of a router are found by its name. */
+  namesake: fc.option(pick, { freq: 3 }),
+  kind: fc.constantFrom(
+    "service",
+    "serviceWithBuffer",
+    "queue",
+    "dlq",
+    "router",
+    "sink",
+    "dependency",
+    "const",
+    "pmf",
+    "expr",
+    "Widget",
+  ),
+  isSink: fc.constantFrom(false, false, false, true),
+  labels: fc.boolean(),
   arrivals: pick,
   served: pick,
   roles: fc.record(
@@ -129,29 +153,62 @@ const topologyNode = fc.record({
       attempts: pick,
       failures: pick,
       exhaustedFailures: pick,
+      retryEcho: reference,
+      retryBudgetRemaining: pick,
       externalDemand: pick,
-      queueDepth: pick,
+      queueDepth: reference,
       capacity: pick,
       processingTimeMsSum: pick,
       servedCount: pick,
     },
     { requiredKeys: [] },
   ),
+  retryKernel: fc.option(fc.array(fc.constantFrom(0, 0.5, 0.3, 0.8, -0.1), { minLength: 1, maxLength: 5 }), {
+    freq: 2,
+  }),
   slaMin: fc.option(fc.integer({ min: 1, max: 120 })),
   maxAttempts: fc.option(fc.integer({ min: 1, max: 5 })),
-  parallelism: fc.option(fc.integer({ min: 1, max: 4 })),
+  parallelism: fc.oneof(
+    fc.constant(null),
+    fc.integer({ min: 1, max: 4 }),
+    pick.map((index) => ({ series: index })),
+  ),
   initial: fc.option(fc.integer({ min: 0, max: 60 })),
-  schedule: fc.option(fc.record({ period: fc.integer({ min: 1, max: 4 }), phase: fc.nat({ max: 3 }) })),
-  edgeTo: fc.option(pick),
-  edgeType: fc.constantFrom("throughput", "effort", "terminal"),
-  edgeLag: fc.constantFrom(0, 0, 0, 1),
+  schedule: fc.option(
+    fc.record({
+      period: fc.integer({ min: 1, max: 4 }),
+      phase: fc.integer({ min: -2, max: 3 }),
+      capacity: fc.option(pick),
+    }),
+  ),
+  constraints: fc.uniqueArray(fc.nat({ max: 2 }), { maxLength: 2 }),
+});
+
+const edge = fc.record({
+  isNamed: fc.boolean(),
+  from: pick,
+  to: pick,
+  port: fc.constantFrom("", ":out", ":out", ":errors"),
+  type: fc.constantFrom(null, "throughput", "throughput", "effort", "terminal", "dependency"),
+  measure: fc.constantFrom(null, null, "served", "attempts", "errors", "failures", "exhaustedFailures", "load"),
+  weight: fc.constantFrom(null, null, 2, 0.5, 0, -1),
+  multiplier: fc.constantFrom(null, null, 3),
+  lag: fc.constantFrom(null, null, 0, 1),
+});
+
+const constraint = fc.record({ arrivals: pick, served: pick, errors: fc.option(pick), latency: fc.option(pick) });
+
+const topology = fc.record({
+  nodes: fc.array(topologyNode, { maxLength: 4 }),
+  edges: fc.array(edge, { maxLength: 5 }),
+  constraints: fc.array(constraint, { maxLength: 2 }),
 });
 
 export const randomModel: fc.Arbitrary<RandomModel> = fc
   .record({
     bins: fc.integer({ min: 1, max: 24 }),
     nodes: fc.array(computationNode, { minLength: 2, maxLength: 12 }),
-    topology: fc.array(topologyNode, { maxLength: 4 }),
+    topology,
     // Two classes: of three or more, FlowTime sums in an order that depends on bins still to come.
     arrivals: fc.array(fc.record({ node: pick, classId: fc.constantFrom("Gold", "Std") }), { maxLength: 3 }),
     shuffle: fc.array(fc.nat({ max: 1000 }), { minLength: 12, maxLength: 12 }),
@@ -170,7 +227,7 @@ export const randomModel: fc.Arbitrary<RandomModel> = fc
       ...(arrivals.length === 0 ? [] : trafficText(arrivals, ids)),
       "nodes:",
       ...order.flatMap((index) => blocks[index]!),
-      ...(topology.length > 0 ? topologyText(topology, ids) : []),
+      ...(topology.nodes.length > 0 ? topologyText(topology, ids) : []),
     ];
     return { text: `${lines.join("\n")}\n`, bins, nodeIds: ids };
   });
@@ -188,12 +245,14 @@ function nodeText(node: Drawn<typeof computationNode>, index: number, ids: reado
     case "const":
       return constant(node.values);
     case "pmf": {
-      const share = 1 / node.values.length;
+      const weights = node.values.map((_, at) => node.weights[at]!);
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      const probabilities = weights.map((weight, at) => weight / total + (at === 0 ? node.surplus : 0));
       return [
         ...head("pmf"),
         "    pmf:",
         `      values: [${node.values.join(", ")}]`,
-        `      probabilities: [${node.values.map(() => share).join(", ")}]`,
+        `      probabilities: [${probabilities.map((value) => Math.min(1, value)).join(", ")}]`,
       ];
     }
     case "expr":
@@ -267,43 +326,128 @@ function termText(term: Term, index: number, ids: readonly string[]): string {
     case "shift":
       return `SHIFT(${text(term.argument)}, ${term.lag})`;
     case "conv":
-      return `CONV(${text(term.argument)}, [${term.kernel.join(", ")}])`;
-    case "pulse":
-      return `PULSE(${term.period}, ${term.phase}${term.amplitude === null ? "" : `, ${text(term.amplitude)}`})`;
+      return `CONV(${text(term.argument)}, ${typeof term.kernel === "number" ? term.kernel : `[${term.kernel.join(", ")}]`})`;
+    case "pulse": {
+      const { period, phase, amplitude } = term;
+      if (amplitude !== null) return `PULSE(${period}, ${phase ?? 0}, ${text(amplitude)})`;
+      return phase === null ? `PULSE(${period})` : `PULSE(${period}, ${phase})`;
+    }
   }
 }
 
-function topologyText(nodes: readonly Drawn<typeof topologyNode>[], ids: readonly string[]): string[] {
-  const id = (chosen: number): string => ids[chosen % ids.length]!;
-  const lines = ["topology:", "  nodes:"];
-  nodes.forEach((node, index) => {
-    lines.push(`    - id: Node${index}`, `      kind: ${node.kind}`, "      semantics:");
-    lines.push(`        arrivals: ${id(node.arrivals)}`, `        served: ${id(node.served)}`);
-    for (const [role, chosen] of Object.entries(node.roles))
-      if (chosen !== undefined) lines.push(`        ${role}: ${id(chosen)}`);
-    for (const name of ["slaMin", "maxAttempts", "parallelism"] as const) {
-      if (node[name] !== null) lines.push(`        ${name}: ${node[name]}`);
-    }
-    if (node.initial !== null) lines.push("      initialCondition:", `        queueDepth: ${node.initial}`);
-    if (node.schedule !== null) {
-      lines.push(
-        "      dispatchSchedule:",
-        `        periodBins: ${node.schedule.period}`,
-        `        phaseOffset: ${node.schedule.phase}`,
-      );
-    }
+function topologyText(
+  { nodes, edges, constraints }: Drawn<typeof topology>,
+  computed: readonly string[],
+): readonly string[] {
+  const series = (chosen: number): string => computed[chosen % computed.length]!;
+  const ids = topologyIds(nodes, computed);
+  return [
+    "topology:",
+    "  nodes:",
+    ...nodes.flatMap((node, index) => topologyNodeText(node, ids[index]!, series, constraints.length)),
+    edges.length > 0 ? "  edges:" : "  edges: []",
+    ...edges.flatMap((entry, index) =>
+      edgeText(
+        entry,
+        index,
+        ids,
+        edges.slice(0, index).some((other) => isSameWay(other, entry, ids.length)),
+      ),
+    ),
+    ...(constraints.length > 0 ? ["  constraints:"] : []),
+    ...constraints.flatMap(({ arrivals, served, errors, latency }, index) => [
+      `    - id: limit${index}`,
+      "      semantics:",
+      `        arrivals: ${series(arrivals)}`,
+      `        served: ${series(served)}`,
+      ...(errors === null ? [] : [`        errors: ${series(errors)}`]),
+      ...(latency === null ? [] : [`        latencyMinutes: ${series(latency)}`]),
+    ]),
+  ];
+}
+
+/** Distinct, whatever their case. */
+function topologyIds(nodes: readonly Drawn<typeof topologyNode>[], computed: readonly string[]): readonly string[] {
+  const taken = new Set<string>();
+  return nodes.map(({ namesake }, index) => {
+    const wanted = namesake === null ? null : computed[namesake % computed.length]!;
+    const id = wanted === null || taken.has(wanted) ? `Node${index}` : wanted;
+    taken.add(id);
+    return id;
   });
-  const edges = nodes.flatMap((node, index) =>
-    node.edgeTo === null
+}
+
+function topologyNodeText(
+  node: Drawn<typeof topologyNode>,
+  id: string,
+  series: (chosen: number) => string,
+  constraints: number,
+): readonly string[] {
+  const { roles, parallelism, schedule } = node;
+  // Only `self` names no node and passes validation; then an echo is generated, from failures or errors.
+  const echoes = roles.errors !== undefined || roles.failures !== undefined;
+  // FlowTime refuses to write `self` as a depth where no queue is generated.
+  const isQueue = ["serviceWithBuffer", "queue", "dlq"].includes(node.kind);
+  const named = (role: string, chosen: number | "self"): string => {
+    if (chosen === "self" && (role === "retryEcho" ? echoes : isQueue)) return chosen;
+    return series(chosen === "self" ? 0 : chosen);
+  };
+  const limits = node.constraints.filter((index) => index < constraints);
+  return [
+    `    - id: ${id}`,
+    `      kind: ${node.kind}`,
+    ...(node.isSink ? ["      nodeRole: sink"] : []),
+    ...(node.labels ? ["      group: Some Group", "      ui: { x: 1, y: 2 }"] : []),
+    ...(limits.length > 0 ? [`      constraints: [${limits.map((index) => `limit${index}`).join(", ")}]`] : []),
+    ...(node.initial === null ? [] : ["      initialCondition:", `        queueDepth: ${node.initial}`]),
+    ...(schedule === null
       ? []
       : [
-          `    - id: e${index}`,
-          `      from: "Node${index}:out"`,
-          `      to: "Node${node.edgeTo % nodes.length}:in"`,
-          `      type: ${node.edgeType}`,
-          ...(node.edgeLag === 0 ? [] : [`      lag: ${node.edgeLag}`]),
-        ],
-  );
-  lines.push(...(edges.length > 0 ? ["  edges:", ...edges] : ["  edges: []"]));
-  return lines;
+          "      dispatchSchedule:",
+          `        periodBins: ${schedule.period}`,
+          `        phaseOffset: ${schedule.phase}`,
+          ...(schedule.capacity === null ? [] : [`        capacitySeries: ${series(schedule.capacity)}`]),
+        ]),
+    "      semantics:",
+    `        arrivals: ${series(node.arrivals)}`,
+    `        served: ${series(node.served)}`,
+    ...Object.entries(roles).flatMap(([role, chosen]) =>
+      chosen === undefined ? [] : [`        ${role}: ${named(role, chosen)}`],
+    ),
+    ...(node.retryKernel === null ? [] : [`        retryKernel: [${node.retryKernel.join(", ")}]`]),
+    ...(node.slaMin === null ? [] : [`        slaMin: ${node.slaMin}`]),
+    ...(node.maxAttempts === null ? [] : [`        maxAttempts: ${node.maxAttempts}`]),
+    ...(parallelism === null
+      ? []
+      : [`        parallelism: ${typeof parallelism === "number" ? parallelism : series(parallelism.series)}`]),
+    ...(node.labels
+      ? ["        backoffStrategy: linear", "        exhaustedPolicy: drop", "        aliases: { served: Shipped }"]
+      : []),
+  ];
+}
+
+/** @param isRepeated whether an edge before it has the same ends, so that it needs a name of its own */
+function edgeText(
+  entry: Drawn<typeof edge>,
+  index: number,
+  ids: readonly string[],
+  isRepeated: boolean,
+): readonly string[] {
+  const { isNamed, from, to, port, type, measure, weight, multiplier, lag } = entry;
+  const field = (name: string, value: string | number | null): readonly string[] =>
+    value === null ? [] : [`      ${name}: ${value}`];
+  return [
+    `    - from: "${ids[from % ids.length]}${port}"`,
+    `      to: "${ids[to % ids.length]}:in"`,
+    ...field("id", isNamed || isRepeated ? `e${index}` : null),
+    ...field("type", type),
+    ...field("measure", measure),
+    ...field("weight", weight),
+    ...field("multiplier", multiplier),
+    ...field("lag", lag),
+  ];
+}
+
+function isSameWay(a: Drawn<typeof edge>, b: Drawn<typeof edge>, nodes: number): boolean {
+  return a.from % nodes === b.from % nodes && a.to % nodes === b.to % nodes;
 }
