@@ -65,6 +65,8 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   path_collision: EXIT.no,
   run_folder_exists: EXIT.usage,
   capture_exists: EXIT.usage,
+  capture_not_found: EXIT.usage,
+  capture_malformed: EXIT.usage,
   run_folder_missing: EXIT.usage,
   run_folder_unreadable: EXIT.usage,
   import_unreadable: EXIT.usage,

@@ -41,4 +41,23 @@ export function declareTelemetry(program: Command, command: Declare, withEngine:
     .option("--gap-fill-gaps", "write 0 for bins without a value, and report them")
     .option("--overwrite", "replace an earlier capture in that folder")
     .option("--json", "print the result as one JSON object");
+  command(
+    "bundle",
+    "Make a run folder of a telemetry capture and its model: captured series as they are, the rest evaluated on top.\n" +
+      "References to captured files become file://telemetry/…, and the files go along. Prints the run folder.",
+    `flowtime telemetry bundle --capture-dir capture --model model.yaml --output runs
+     flowtime telemetry bundle --capture-dir capture --model model.yaml --output runs --deterministic-run-id`,
+    async () => (await import("./commands/telemetry-bundle.ts")).telemetryBundle,
+    telemetry,
+  )
+    .requiredOption("--capture-dir <dir>", "folder of the capture, with manifest.json")
+    .requiredOption("--model <file>", "model the capture goes with, or - for stdin")
+    .option("--output <dir>", "folder that gets the run folder (default: the data folder)")
+    .option("--provenance <file>", "JSON to keep as model/provenance.json")
+    .option("--template-id <id>", "template to name in a deterministic run id")
+    .option("--input-hash <hash>", "hash of the inputs to record, and to name in a deterministic run id")
+    .option("--run-id <id>", "name of the run folder; run.json keeps the run's own id, as in FlowTime")
+    .option("--deterministic-run-id", "derive the run id from template and inputs, else from the model")
+    .option("--overwrite", "replace a run folder of that name")
+    .option("--json", "print the result as one JSON object");
 }

@@ -22,12 +22,17 @@ export function shortestText(value: number): string {
 
 /** Seventeen significant digits, ties to the even digit, trailing zeros dropped: `0.10000000000000001`, `20.5`. */
 export function seventeenDigitText(value: number): string {
+  // Whole numbers of few digits are exact in plain notation, and need no arithmetic with big ones.
+  if (Number.isSafeInteger(value) && value !== 0) return String(value);
+  return significantText(value, PRECISE_DIGITS);
+}
+
+/** As many significant digits as asked for, laid out like all numbers: scientific from `digits` digits before the point. */
+export function significantText(value: number, digits: number): string {
   const special = specialText(value);
   if (special !== null) return special;
-  // Whole numbers of few digits are exact in plain notation, and need no arithmetic with big ones.
-  if (Number.isSafeInteger(value)) return String(value);
-  const { digits, exponent } = roundedDigits(Math.abs(value));
-  return signOf(value) + layOut(digits.replace(/0+$/, ""), exponent);
+  const rounded = roundedDigits(Math.abs(value), digits);
+  return signOf(value) + layOut(rounded.digits.replace(/0+$/, ""), rounded.exponent, digits - 1);
 }
 
 /**
@@ -87,8 +92,8 @@ function signOf(value: number): string {
 }
 
 /** @param digits significant digits without trailing zeros; the value is d.ddd × 10^exponent */
-function layOut(digits: string, exponent: number): string {
-  if (exponent < PLAIN_EXPONENT_MIN || exponent > PLAIN_EXPONENT_MAX) {
+function layOut(digits: string, exponent: number, plainMax: number = PLAIN_EXPONENT_MAX): string {
+  if (exponent < PLAIN_EXPONENT_MIN || exponent > plainMax) {
     const mantissa = digits.length > 1 ? `${digits[0]}.${digits.slice(1)}` : digits;
     const power = Math.abs(exponent).toString().padStart(2, "0");
     return `${mantissa}E${exponent < 0 ? "-" : "+"}${power}`;
@@ -101,8 +106,8 @@ function layOut(digits: string, exponent: number): string {
 
 const scratch = new DataView(new ArrayBuffer(8));
 
-/** The exact binary value as mantissa × 2^power, rounded to seventeen digits with whole-number arithmetic. */
-function roundedDigits(value: number): { digits: string; exponent: number } {
+/** The exact binary value as mantissa × 2^power, rounded to `precision` digits with whole-number arithmetic. */
+function roundedDigits(value: number, precision: number): { digits: string; exponent: number } {
   scratch.setFloat64(0, value);
   const bits = scratch.getBigUint64(0);
   const biased = Number(bits >> 52n);
@@ -110,9 +115,9 @@ function roundedDigits(value: number): { digits: string; exponent: number } {
   const mantissa = biased === 0 ? fraction : fraction | 0x10000000000000n;
   const power = Math.max(biased, 1) - 1075;
   let exponent = Number(value.toExponential().split("e")[1]);
-  const limit = 10n ** BigInt(PRECISE_DIGITS);
+  const limit = 10n ** BigInt(precision);
   for (;;) {
-    const shift = PRECISE_DIGITS - 1 - exponent;
+    const shift = precision - 1 - exponent;
     const numerator = mantissa * 2n ** BigInt(Math.max(power, 0)) * 10n ** BigInt(Math.max(shift, 0));
     const denominator = 2n ** BigInt(Math.max(-power, 0)) * 10n ** BigInt(Math.max(-shift, 0));
     const rounded = divideHalfEven(numerator, denominator);

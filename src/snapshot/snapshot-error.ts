@@ -16,6 +16,11 @@ export type SnapshotErrorCode =
   | "model_not_cuttable"
   /** A folder that already holds a telemetry capture. */
   | "capture_exists"
+  /** A capture folder, its manifest or a file that it lists is not there. */
+  | "capture_not_found"
+  | "capture_malformed"
+  /** A capture and a model of different lengths. */
+  | "grid_mismatch"
   | "run_folder_exists"
   | "run_folder_access_denied"
   | "run_folder_no_space"

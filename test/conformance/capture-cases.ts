@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { captureSourceOf } from "../../src/runtime/capture-source.ts";
 import { evaluateModel } from "../../src/runtime/run-model.ts";
 import { type CaptureSource, captureRun } from "../../src/snapshot/capture.ts";
 import { captureSourceOfFolder } from "../../src/snapshot/capture-folder.ts";
 import { differingBytes } from "./differing.ts";
+import { readFolder } from "./golden.ts";
 
 /** Names of the cases of a kind that hold a capture. */
 export function captureNames(root: string, kind: "capture" | "telemetry"): readonly string[] {
@@ -56,15 +57,4 @@ function withoutIdentity(name: string, bytes: Buffer | undefined): Buffer | unde
 
 function jsonOf(files: ReadonlyMap<string, Buffer>, name: string) {
   return JSON.parse(files.get(name)!.toString("utf8"));
-}
-
-/** Every file below a folder by its path. */
-export function readFolder(folder: string): ReadonlyMap<string, Buffer> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return new Map(
-    entries.map((entry) => {
-      const file = path.join(entry.parentPath, entry.name);
-      return [path.relative(folder, file).replaceAll(path.sep, "/"), readFileSync(file)];
-    }),
-  );
 }

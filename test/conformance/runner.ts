@@ -10,6 +10,7 @@ import type { Plan } from "../../src/model/plan.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
 import { LiveRun, type RunValues } from "../../src/runtime/live-run.ts";
 import { type ArtifactMode, assembleModelRun, evaluateModel, evaluationOrder } from "../../src/runtime/run-model.ts";
+import { bundleDifference, bundledSeriesDifference } from "./bundle-cases.ts";
 import { captureDifference, captureNames } from "./capture-cases.ts";
 import { differingBytes } from "./differing.ts";
 import { differingFile, goldenRun, modelThatRan, readGolden } from "./golden.ts";
@@ -77,7 +78,12 @@ async function checkCapture(root: string, kind: "capture" | "telemetry", name: s
   const simulation = path.join(root, "simulation", name);
   const run = goldenRun(simulation);
   const modelText = modelThatRan(readFileSync(path.join(simulation, "model.yaml"), "utf8"), run);
-  const difference = await captureDifference(path.join(root, kind, name, "capture"), run, modelText);
+  const folder = path.join(root, kind, name);
+  const difference =
+    (await captureDifference(path.join(folder, "capture"), run, modelText)) ??
+    (kind === "telemetry"
+      ? await bundleDifference(folder, goldenRun(folder))
+      : await bundledSeriesDifference(path.join(folder, "capture"), run, modelText));
   return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
 }
 
