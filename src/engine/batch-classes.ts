@@ -197,7 +197,7 @@ class Decomposition {
     }
     switch (node.kind) {
       case "expr":
-        return classesOf(this.batch.trees.get(node.id)!, this.bins, read);
+        return classesOf(this.batch.classTrees.get(node.id)!, this.bins, read);
       case "serviceWithBuffer":
         return this.queue(node, total, read);
       default:

@@ -12,6 +12,8 @@ export interface BatchModel {
   readonly order: readonly string[];
   /** Parsed expressions by node id. */
   readonly trees: ReadonlyMap<string, Expression>;
+  /** What classes follow: the same, but that values of a direct run read zeros in places (`withZeroReads`). */
+  readonly classTrees: ReadonlyMap<string, Expression>;
   /** Members of FlowTime's feedback groups (engine.md §5.3). */
   readonly feedback: ReadonlySet<string>;
   /** Ids of the series that telemetry feeds. */
@@ -44,6 +46,7 @@ export function prepareBatch(model: Model, options: BatchOptions = {}): BatchMod
     nodes,
     order,
     trees,
+    classTrees: trees,
     feedback: feedbackMembers(
       order,
       (id) => nodes.get(id)?.kind,

@@ -35,7 +35,8 @@ export function runSimulation(model: Model, bins: number, cell?: WindowOptions["
  * group whose first member is already there. What FlowTime reads as zero by defect D3 is zero here too.
  */
 export function runDirect(model: Model, bins: number, cell?: WindowOptions["cell"]): BatchRun {
-  const written = evaluateRouted(prepareBatch(withZeroReads(model) ?? model), bins, cell).totals;
+  const { trees: classTrees } = prepareBatch(model);
+  const written = evaluateRouted({ ...prepareBatch(withZeroReads(model) ?? model), classTrees }, bins, cell).totals;
   const { model: compiled, generated: all } = generateNodes(model);
   const batch = prepareBatch(compiled);
   const generated = all.filter((id) => !batch.feedback.has(id));

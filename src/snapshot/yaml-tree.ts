@@ -111,12 +111,24 @@ function rootOf(document: Document.Parsed<ParsedNode, boolean>, text: string): Y
   return new TreeBuilder(text).build(document.contents, false, 0);
 }
 
+/** A colon right before a closing bracket: text to FlowTime's library, where YAML has a key without a value. */
+function isColonText(text: string, offset: number): boolean {
+  return text[offset] === ":" && /[\]}]/.test(text[offset + 1] ?? "");
+}
+
+/** The key of a pair of which FlowTime's library sees but one plain text, `key:`; null for any other pair. */
+function keyWithColon(key: unknown, text: string): Scalar | null {
+  if (!isScalar(key) || key.type !== "PLAIN" || key.range == null) return null;
+  return isColonText(text, key.range[1]) ? key : null;
+}
+
 /**
  * Where a key could start in a flow collection (after its opening bracket or a comma), FlowTime's library reads plain text
  * that starts with an indicator or a reserved character, although YAML forbids it.
  */
 function isAcceptedThere(error: YAMLError, document: Document.Parsed<ParsedNode, boolean>, text: string): boolean {
-  const start = error.pos[0];
+  const [start, end] = error.pos;
+  if (error.code === "BLOCK_IN_FLOW") return isColonText(text, end - 1);
   if (error.code !== "BAD_SCALAR_START" || !/[%>|@`]/.test(text[start] ?? "")) return false;
   return /[[{,]$/.test(text.slice(0, start).trimEnd()) && isInsideFlow(document.contents, start);
 }
@@ -149,10 +161,23 @@ class TreeBuilder {
       return target;
     }
     if (isInFlow && node.tag !== undefined) this.#refuseTagWithPunctuation(node);
+    const only =
+      isMap(node) && node.items.length === 1 && isInFlow ? keyWithColon(node.items[0]?.key, this.#text) : null;
+    if (only !== null && !this.#isBracketed(node)) {
+      return {
+        type: "scalar",
+        text: `${only.value}:`,
+        style: "plain",
+        anchor: only.anchor ?? null,
+        tag: only.tag ?? null,
+      };
+    }
     const properties = { anchor: (node as { anchor?: string }).anchor ?? null, tag: node.tag ?? null };
     if (isScalar(node)) {
       const style = SCALAR_STYLES[node.type ?? "PLAIN"] ?? "plain";
-      return this.#remember({ type: "scalar", text: this.#textOf(node, style), style, ...properties });
+      const value = this.#textOf(node, style);
+      const isCut = isInFlow && style === "plain" && value.startsWith(":") && this.#isAfterQuotedItem(node);
+      return this.#remember({ type: "scalar", text: isCut ? value.slice(1) : value, style, ...properties });
     }
     if (isSeq(node)) {
       const sequence: YamlSequence = { type: "sequence", isFlow: node.flow === true, items: [], ...properties };
@@ -168,7 +193,9 @@ class TreeBuilder {
       this.#remember(mapping);
       const isFlow = isInFlow || mapping.isFlow;
       for (const pair of node.items) {
+        const withColon = isFlow ? keyWithColon(pair.key, this.#text) : null;
         const key = this.build(pair.key as Node | null, isFlow, depth + 1);
+        if (withColon !== null && key.type === "scalar") key.text += ":";
         mapping.entries.push({ key, value: this.build(pair.value as Node | null, isFlow, depth + 1) });
       }
       return mapping;
@@ -187,6 +214,16 @@ class TreeBuilder {
     if (style !== "literal" && style !== "folded") return value;
     const isCutOff = (node.range?.[1] ?? 0) >= this.#text.length && !/[\n\r]$/.test(this.#text);
     return isCutOff && value.endsWith("\n") ? value.slice(0, -1) : value;
+  }
+
+  /** Whether a mapping has braces of its own, unlike the single pair of a sequence. */
+  #isBracketed(node: Node): boolean {
+    return this.#text[node.range?.[0] ?? 0] === "{";
+  }
+
+  /** There FlowTime's library loses the colon that a plain text starts with. */
+  #isAfterQuotedItem(node: Node): boolean {
+    return /["']\s*,\s*$/.test(this.#text.slice(0, node.range?.[0] ?? 0));
   }
 
   /** FlowTime's library counts `,` `]` `}` as part of a tag and then trips over them. */
