@@ -46,6 +46,16 @@ export function decodeFrames(
   return lines.map((line) => decodeLine(line, limits));
 }
 
+/** One frame by its fields, wherever they were read from. Never throws. */
+export function decodeFields(line: number, fields: Readonly<Record<string, unknown>>): DecodedLine {
+  try {
+    return { line, frame: frameOf(fields) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { line, error: { line, code: error.code, message: error.message } };
+  }
+}
+
 /** One line. Never throws. */
 export function decodeLine(source: NdjsonLine, limits: DecodeLimits = DEFAULT_DECODE_LIMITS): DecodedLine {
   const { line } = source;
@@ -60,8 +70,12 @@ export function decodeLine(source: NdjsonLine, limits: DecodeLimits = DEFAULT_DE
         : { line, code: "malformed", message: "The line is not UTF-8 text." };
     return { line, error };
   }
+  const { text } = source;
   try {
-    return { line, frame: frameOf(parseObject(source.text)) };
+    const frame = frameOf(parseObject(text));
+    // Times are brought into one form, and a record of the log is one line.
+    const isRecord = (frame.type === "end" || frame.binIndex !== undefined) && !text.includes("\n");
+    return isRecord ? { line, frame, text } : { line, frame };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { line, error: { line, code: error.code, message: error.message } };
@@ -144,11 +158,15 @@ function metricsOf(fields: Fields, nodeId: string): Readonly<Record<string, Cell
   if (typeof metrics !== "object" || metrics === null || Array.isArray(metrics)) {
     throw new Refusal("malformed", `'metrics' of node '${nodeId}' must be an object of numbers by metric name.`);
   }
-  const entries = Object.entries(metrics);
-  if (entries.length === 0) throw new Refusal("malformed", `'metrics' of node '${nodeId}' is empty.`);
-  return Object.fromEntries(
-    entries.map(([metric, value]) => [metric, cell(value, `metric '${metric}' of node '${nodeId}'`)]),
-  );
+  // The object is ours: it comes from the parser, with nothing inherited that could be enumerated.
+  let isEmpty = true;
+  for (const metric in metrics) {
+    isEmpty = false;
+    const value = (metrics as Fields)[metric];
+    if (typeof value !== "number" || !Number.isFinite(value)) cell(value, `metric '${metric}' of node '${nodeId}'`);
+  }
+  if (isEmpty) throw new Refusal("malformed", `'metrics' of node '${nodeId}' is empty.`);
+  return metrics as Readonly<Record<string, CellValue>>;
 }
 
 function timeOf(fields: Fields): FrameTime {

@@ -61,7 +61,12 @@ export interface FrameError {
 
 /** One line of a batch after decoding: what it says, or why it says nothing. */
 export type DecodedLine =
-  | { readonly line: number; readonly frame: Frame }
+  | {
+      readonly line: number;
+      readonly frame: Frame;
+      /** One line of JSON that means the frame, as far as it came as one: spares encoding it for the log. */
+      readonly text?: string;
+    }
   | { readonly line: number; readonly error: FrameError };
 
 /** What became of a batch. Counts are of frames (lines), not of cells. */

@@ -5,12 +5,16 @@ export const PROBLEMS = {
   batch_refused: 400,
   invalid_model: 400,
   bin_outside_grid: 400,
+  stale_epoch: 403,
   not_found: 404,
   run_not_found: 404,
   unknown_series: 404,
   method_not_allowed: 405,
+  body_timeout: 408,
   run_exists: 409,
   conflict: 409,
+  sequence_gap: 409,
+  sequence_reused: 409,
   nothing_sealed: 409,
   run_not_live: 409,
   bin_not_sealed: 409,
@@ -40,4 +44,9 @@ export interface Problem {
   readonly code: ProblemCode;
   readonly facts?: Readonly<Record<string, unknown>>;
   readonly diagnostics?: readonly ProblemDiagnostic[];
+  /** Of a batch that its producer's count does not allow: the number that may come next, and the one that came. */
+  readonly expected?: number;
+  readonly received?: number;
+  /** Of a batch of a producer that has been replaced. */
+  readonly currentEpoch?: number;
 }

@@ -6,10 +6,11 @@ import {
   type IngestAnswer,
   MAX_REPORTED_ERRORS,
 } from "../protocol/frame.ts";
+import type { ProducerStamp } from "../protocol/producer.ts";
 import type { IngestCounters } from "../protocol/run.ts";
 import type { Change } from "./change.ts";
 import type { LiveRun } from "./live-run.ts";
-import type { ProducerStamp, Producers } from "./producers.ts";
+import type { Producers } from "./producers.ts";
 
 /**
  * Lines decided about and written at once: some ten milliseconds of work, so that others get their turn. One batch alone
@@ -186,7 +187,7 @@ export class GroupCommit {
         counts[verdict.kind]++;
         report({ line: entry.line, code: verdict.code, message: verdict.message });
       }
-      if (verdict.kind === "accepted" || verdict.kind === "late") records.push(encodeFrame(entry.frame));
+      if (verdict.kind === "accepted" || verdict.kind === "late") records.push(entry.text ?? encodeFrame(entry.frame));
     }
     return { ...counts, errors, ...this.#standing() };
   }

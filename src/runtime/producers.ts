@@ -2,17 +2,7 @@ import { FlowError } from "../lib/errors.ts";
 import { ProducerTable } from "../log/producer-table.ts";
 import type { ProducerState } from "../log/telemetry-log.ts";
 import type { IngestAnswer } from "../protocol/frame.ts";
-
-/** A producer's own count of its batches (design §4): which one this is, and what is in it. */
-export interface ProducerStamp {
-  readonly id: string;
-  /** Rises when a producer begins to count anew; whoever has an older one is fenced off. */
-  readonly epoch: number;
-  /** 0 for the first batch of an epoch, then one more each. */
-  readonly seq: number;
-  /** Hash of the batch's bytes: the same number with other content is a mistake, not a repeat. */
-  readonly digest: string;
-}
+import type { ProducerStamp } from "../protocol/producer.ts";
 
 /** What is kept of the newest batch of a producer, to tell a repeat and to answer it as before. */
 interface Memo {

@@ -15,6 +15,8 @@ const BODY_BYTES = DEFAULT_BATCH_BYTES;
 
 /** Longest part of a path that is looked at: a run id has at most 204 characters. */
 const MAX_PARAM_CHARS = 256;
+/** A request with all of its body; the gateway is stricter with the frames. Nothing else takes longer to arrive. */
+const REQUEST_TIMEOUT_MS = 60_000;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const satisfies readonly HTTPMethods[];
 
 /** The HTTP API over given parts. Does not listen. */
@@ -22,11 +24,14 @@ export function buildApp(parts: EngineParts): FastifyInstance {
   const answerProblem = (error: unknown, reply: FastifyReply): FastifyReply => {
     const { status, body, retryAfterSeconds } = problemOf(error);
     if (body.code === "internal") parts.onProblem("http", error);
+    // What is left of a body that was too slow is not waited for.
+    if (status === 408) reply.header("connection", "close");
     if (retryAfterSeconds !== null) reply.header("retry-after", String(retryAfterSeconds));
     return reply.status(status).send(body);
   };
   const app = Fastify({
     bodyLimit: BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     // With an open event stream `close` would otherwise wait for ever.
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, caseSensitive: false, maxParamLength: MAX_PARAM_CHARS },

@@ -35,7 +35,7 @@ export function composeEngine(options: {
   });
   return {
     registry,
-    gateway: new Gateway(),
+    gateway: new Gateway({ clock }),
     clock,
     startedMs: clock.now(),
     storedRuns: () => storedRunItems(dataDir),

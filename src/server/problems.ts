@@ -1,10 +1,12 @@
 import type { FastifyError } from "fastify";
 import { DEFAULT_BATCH_BYTES } from "../ingest/gateway.ts";
+import { GatewayError } from "../ingest/gateway-error.ts";
 import { type Facts, FlowError } from "../lib/errors.ts";
 import type { LogErrorCode } from "../log/log-error.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { PROBLEMS, type Problem, type ProblemCode, type ProblemDiagnostic } from "../protocol/problem.ts";
 import { BatchRefused } from "../runtime/group-commit.ts";
+import { ProducerError } from "../runtime/producers.ts";
 import { InvalidModel } from "../runtime/run-registry.ts";
 
 /** How long a client waits before it tries again what the engine cannot do now. */
@@ -31,6 +33,7 @@ const PROBLEM_OF_CODE: ReadonlyMap<string, ProblemCode> = new Map<string, Proble
   Object.entries({
     ...PROBLEM_OF_LOG_ERROR,
     run_failed: "storage_failed",
+    connection_lost: "bad_request",
     FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
     FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
   }),
@@ -52,9 +55,14 @@ export function problemOf(error: unknown): ProblemAnswer {
     code,
     ...(Object.keys(facts).length > 0 ? { facts } : {}),
     ...(error instanceof InvalidModel ? { diagnostics: error.diagnostics.map(toWire) } : {}),
+    ...(error instanceof ProducerError ? error.facts : {}),
     ...(error instanceof BatchRefused ? { facts: { errors: error.errors } } : {}),
   };
-  return { status, body, retryAfterSeconds: status === 429 || status === 503 ? RETRY_AFTER_SECONDS : null };
+  return { status, body, retryAfterSeconds: status === 429 || status === 503 ? retryAfterOf(error) : null };
+}
+
+function retryAfterOf(error: unknown): number {
+  return (error instanceof GatewayError ? error.retryAfterSeconds : null) ?? RETRY_AFTER_SECONDS;
 }
 
 function problemCode(error: unknown): ProblemCode {

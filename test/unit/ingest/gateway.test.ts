@@ -1,7 +1,11 @@
-import { gzipSync } from "node:zlib";
+import { Readable } from "node:stream";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { Gateway, GatewayError, type Intake } from "../../../src/ingest/gateway.ts";
+import { BODY_IDLE_MS, BODY_TIMEOUT_MS } from "../../../src/ingest/body.ts";
+import { type BatchOptions, Gateway, type Intake } from "../../../src/ingest/gateway.ts";
+import { GatewayError } from "../../../src/ingest/gateway-error.ts";
 import type { DecodedLine, FrameErrorCode, IngestAnswer } from "../../../src/protocol/frame.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
 
 const ANSWER: IngestAnswer = {
   accepted: 0,
@@ -37,9 +41,13 @@ class HeldIntake implements Intake {
   }
 }
 
-const watermarks = (count: number) => Buffer.from('{"type":"watermark","binIndex":1}\n'.repeat(count));
-const ONE = watermarks(1).length;
-const options = { atomic: false };
+const text = (count: number) => Buffer.from('{"type":"watermark","binIndex":1}\n'.repeat(count));
+const body = (bytes: Uint8Array) => Readable.from([Buffer.from(bytes)]);
+const watermarks = (count: number) => body(text(count));
+const zipped = (count: number) => body(gzipSync(text(count)));
+const ONE = text(1).length;
+const options: BatchOptions = { format: "ndjson", atomic: false };
+const gzip: BatchOptions = { ...options, encoding: "gzip" };
 
 async function refusal(work: Promise<unknown>): Promise<GatewayError> {
   const error = await work.then(
@@ -70,11 +78,8 @@ describe("the queue", () => {
     expect(error.message).toContain("nothing of the batch was applied");
     expect(intake.batches).toHaveLength(1);
 
-    const small = gateway.ingest(intake, watermarks(1), options);
-    await settle();
-    expect(gateway.queue).toMatchObject({ batches: 2, bytes: 3 * ONE });
     intake.answer();
-    await Promise.all([first, small]);
+    await first;
     expect(gateway.queue).toMatchObject({ batches: 0, bytes: 0 });
     const again = gateway.ingest(intake, watermarks(3), options);
     await settle();
@@ -97,9 +102,8 @@ describe("the queue", () => {
   test("counts a batch as it is after decompression", async () => {
     const gateway = new Gateway({ queueBytes: 50 * ONE });
     const intake = new HeldIntake();
-    const packed = gzipSync(watermarks(51));
-    expect(packed.length).toBeLessThan(50 * ONE);
-    const work = gateway.ingest(intake, packed, { atomic: false, encoding: "gzip" });
+    expect(gzipSync(text(51)).length).toBeLessThan(50 * ONE);
+    const work = gateway.ingest(intake, zipped(51), gzip);
     expect(await refusal(work)).toMatchObject({ code: "queue_full" });
     expect(intake.batches).toEqual([]);
   });
@@ -118,8 +122,7 @@ describe("the queue", () => {
 
 describe("the size of a batch", () => {
   const gateway = new Gateway({ batchBytes: 4 * ONE });
-  const packed = (count: number) =>
-    gateway.ingest(new HeldIntake(), gzipSync(watermarks(count)), { atomic: false, encoding: "gzip" });
+  const packed = (count: number) => gateway.ingest(new HeldIntake(), zipped(count), gzip);
 
   test("is bounded as sent and as unpacked, and the limit is told", async () => {
     const tooLarge = { code: "body_too_large", facts: { limitBytes: 4 * ONE }, retryable: false };
@@ -131,24 +134,118 @@ describe("the size of a batch", () => {
   test("may reach the limit", async () => {
     const intake = new HeldIntake();
     const plain = gateway.ingest(intake, watermarks(4), options);
-    const zipped = gateway.ingest(intake, gzipSync(watermarks(4)), { atomic: false, encoding: " GZIP " });
+    const packed = gateway.ingest(intake, zipped(4), { ...options, encoding: " GZIP " });
     while (intake.batches.length < 2) await settle();
     intake.answer();
-    await Promise.all([plain, zipped]);
+    await Promise.all([plain, packed]);
     expect(intake.batches.map((lines) => lines.length)).toEqual([4, 4]);
   });
 });
 
-test("an encoding that is not known, and gzip that is none", async () => {
+test("an encoding that is not known, and bytes that are not what they say", async () => {
   const gateway = new Gateway();
-  const send = (body: Uint8Array, encoding: string) =>
-    gateway.ingest(new HeldIntake(), body, { atomic: false, encoding });
-  expect(await refusal(send(watermarks(1), "zstd"))).toMatchObject({ code: "unsupported_media_type" });
-  expect(await refusal(send(watermarks(1), "gzip"))).toMatchObject({ code: "malformed_batch" });
+  const send = (bytes: Uint8Array, encoding: string) =>
+    gateway.ingest(new HeldIntake(), body(bytes), { ...options, encoding });
+  expect(await refusal(send(text(1), "br"))).toMatchObject({ code: "unsupported_media_type" });
+  expect(await refusal(send(text(1), "gzip"))).toMatchObject({ code: "malformed_batch" });
+  expect(await refusal(send(text(1), "zstd"))).toMatchObject({ code: "malformed_batch" });
+  expect(await refusal(send(gzipSync(text(9)).subarray(0, 20), "gzip"))).toMatchObject({ code: "malformed_batch" });
+  const packed = zstdCompressSync(text(9));
+  expect(await refusal(send(packed.subarray(0, packed.length - 4), "zstd"))).toMatchObject({ code: "malformed_batch" });
+});
+
+describe("a body that does not come", () => {
+  const never = () => new Readable({ read() {} });
+
+  test("is waited for ten seconds of silence, thirty in all, and leaves nothing", async () => {
+    for (const [pauseMs, pauses] of [
+      [BODY_IDLE_MS, 1],
+      [BODY_IDLE_MS - 1, 4],
+    ] as const) {
+      const clock = new FakeClock();
+      const gateway = new Gateway({ clock });
+      const intake = new HeldIntake();
+      const slow = never();
+      const work = refusal(gateway.ingest(intake, slow, options));
+      for (let pause = 0; pause < pauses; pause++) {
+        slow.push("{");
+        await settle();
+        clock.advance(pauseMs);
+        await settle();
+      }
+      const error = await work;
+      expect(error).toMatchObject({ code: "body_timeout", retryable: true });
+      expect(clock.now()).toBeLessThanOrEqual(1_000_000 + BODY_TIMEOUT_MS + BODY_IDLE_MS);
+      expect(intake.batches).toEqual([]);
+      expect(gateway.queue).toMatchObject({ batches: 0, bytes: 0 });
+      expect(clock.pending).toBe(0);
+    }
+  });
+
+  test("because the connection broke", async () => {
+    for (const encoding of ["identity", "gzip"]) {
+      const gateway = new Gateway();
+      const broken = never();
+      const work = refusal(gateway.ingest(new HeldIntake(), broken, { ...options, encoding }));
+      broken.push("{");
+      await settle();
+      broken.destroy(new Error("aborted"));
+      expect(await work).toMatchObject({ code: "connection_lost" });
+      expect(gateway.queue).toMatchObject({ batches: 0, bytes: 0 });
+    }
+  });
+});
+
+describe("Retry-After", () => {
+  test("is the time that the queue needs, at the rate at which it has drained", async () => {
+    const clock = new FakeClock();
+    const gateway = new Gateway({ queueBytes: 100 * ONE, clock });
+    const intake = new HeldIntake();
+    const drained = gateway.ingest(intake, watermarks(10), options);
+    await settle();
+    intake.answer();
+    await drained;
+    const held = gateway.ingest(intake, watermarks(90), options);
+    await settle();
+    // Ten lines in two seconds: the forty above the low-water mark take eight more.
+    clock.advance(2_000);
+    expect(await refusal(gateway.ingest(intake, watermarks(20), options))).toMatchObject({ retryAfterSeconds: 8 });
+    clock.advance(1_000_000);
+    expect(await refusal(gateway.ingest(intake, watermarks(1), options))).toMatchObject({ retryAfterSeconds: 60 });
+    intake.answer();
+    await held;
+  });
+
+  test("a queue that was full takes nothing until it has drained to its low-water mark", async () => {
+    const gateway = new Gateway({ queueBytes: 10 * ONE });
+    const [first, second] = [new HeldIntake(), new HeldIntake()];
+    const large = gateway.ingest(first, watermarks(6), options);
+    const small = gateway.ingest(second, watermarks(3), options);
+    await settle();
+    expect(await refusal(gateway.ingest(second, watermarks(2), options))).toMatchObject({ code: "queue_full" });
+    expect(await refusal(gateway.ingest(second, watermarks(1), options)), "it would fit").toMatchObject({
+      code: "queue_full",
+    });
+    first.answer();
+    await large;
+    const again = gateway.ingest(first, watermarks(1), options);
+    await settle();
+    first.answer();
+    second.answer();
+    await Promise.all([small, again]);
+  });
+});
+
+test("a batch of too many lines is refused before the run sees it", async () => {
+  const gateway = new Gateway({ batchLines: 3 });
+  expect(await refusal(gateway.ingest(new HeldIntake(), watermarks(4), options))).toMatchObject({
+    code: "body_too_large",
+    facts: { limitLines: 3 },
+  });
 });
 
 describe("the status of an answer", () => {
-  const answered = async (body: string, errors: readonly FrameErrorCode[]) => {
+  const answered = async (lines: string, errors: readonly FrameErrorCode[]) => {
     const intake: Intake = {
       submit: async () => ({
         ...ANSWER,
@@ -156,9 +253,9 @@ describe("the status of an answer", () => {
         errors: errors.map((code, index) => ({ line: index + 1, code, message: "" })),
       }),
     };
-    return (await new Gateway().ingest(intake, Buffer.from(body), options)).status;
+    return (await new Gateway().ingest(intake, body(Buffer.from(lines)), options)).status;
   };
-  const lines = (count: number) => watermarks(count).toString();
+  const lines = (count: number) => text(count).toString();
 
   test.each([
     ["nothing in it", "", [], 200],
