@@ -34,7 +34,7 @@ function raw(body: Uint8Array<ArrayBuffer> | string, headers: Record<string, str
 const NDJSON = { "content-type": "application/x-ndjson" };
 const counts = (accepted: number, duplicates = 0, late = 0, rejected = 0) => ({ accepted, duplicates, late, rejected });
 
-describe("answers of the ingest gateway", () => {
+describe("answers of the ingest gateway (classes 11 and 13)", () => {
   test("all new", async () => {
     const answer = await post([cell(0, "a", 1), cell(0, "b", 2), cell(1, "a", 3)]);
     expect(answer.status).toBe(200);

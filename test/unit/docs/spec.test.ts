@@ -3,9 +3,11 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodeRunEvent, isRunEventName } from "../../../src/client/decode-event.ts";
 import { DEFAULT_LIMITS } from "../../../src/hub/limits.ts";
+import { BODY_IDLE_MS, BODY_TIMEOUT_MS } from "../../../src/ingest/body.ts";
 import { decodeFrames } from "../../../src/ingest/decode.ts";
-import { DEFAULT_BATCH_BYTES, DEFAULT_QUEUE_BYTES } from "../../../src/ingest/gateway.ts";
+import { DEFAULT_BATCH_BYTES, DEFAULT_BATCH_LINES, DEFAULT_QUEUE_BYTES } from "../../../src/ingest/gateway.ts";
 import { MAX_LINE_BYTES } from "../../../src/ingest/ndjson.ts";
+import { MAX_PRODUCERS } from "../../../src/log/telemetry-log.ts";
 import { parseCursor } from "../../../src/protocol/cursor.ts";
 import { type FrameErrorCode, MAX_REPORTED_ERRORS } from "../../../src/protocol/frame.ts";
 import { PROBLEMS } from "../../../src/protocol/problem.ts";
@@ -96,7 +98,11 @@ describe("docs/spec/http.md", () => {
       String(MAX_BACKLOG_BINS),
       mebibytes(MAX_LINE_BYTES),
       mebibytes(DEFAULT_BATCH_BYTES),
+      DEFAULT_BATCH_LINES.toLocaleString("en-US"),
+      `${BODY_IDLE_MS / 1000} s`,
+      `${BODY_TIMEOUT_MS / 1000} s`,
       mebibytes(DEFAULT_QUEUE_BYTES),
+      MAX_PRODUCERS.toLocaleString("en-US"),
       String(MAX_REPORTED_ERRORS),
       `${DEFAULT_LIMITS.replayEvents.toLocaleString("en-US")} and ${mebibytes(DEFAULT_LIMITS.replayBytes)}`,
       mebibytes(DEFAULT_LIMITS.unsentBytes),
