@@ -35,6 +35,8 @@ for (const kind of [...new Set(results.map((result) => result.kind))]) {
     `${kind.padEnd(11)} ${columns.map((number, index) => String(number).padStart([6, 8, 8, 14][index]!)).join("")}`,
   );
 }
+const answers = results.reduce((sum, result) => sum + result.answers, 0);
+console.log(`API answers about simulations (state, state_window, metrics), among the cases above: ${answers}`);
 const reasons = new Map<string, number>();
 for (const { outcome, detail } of results) {
   if (outcome === "out of scope") reasons.set(detail!, (reasons.get(detail!) ?? 0) + 1);

@@ -1,7 +1,8 @@
 // node --import tsx scripts/pick-conformance.ts: writes fixtures/conformance anew from ../shared/reference. Run it when
 // more of FlowTime is built, so that a clone without the reference proves that too.
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { comparedRequests } from "../test/conformance/api-answers.ts";
 import { goldenRun, modelThatRan } from "../test/conformance/golden.ts";
 import { type CaseKind, runConformance } from "../test/conformance/runner.ts";
 
@@ -107,6 +108,7 @@ function copyCase(kind: "direct" | "prefix" | "simulation", name: string): void 
   cpSync(path.join(from, "run"), path.join(to, "run"), { recursive: true });
   const output = path.join(from, "stdout.txt");
   if (existsSync(output)) cpSync(output, path.join(to, "stdout.txt"));
+  if (kind === "simulation") copyAnswers(path.join(from, "api"), path.join(to, "api"));
   writeFileSync(path.join(to, "model.yaml"), modelThatRan(readFileSync(path.join(from, "model.yaml"), "utf8"), run));
 }
 
@@ -116,6 +118,14 @@ function copyCapture(kind: "capture" | "telemetry", name: string): void {
     const from = path.join(golden, kind, name, part);
     if (existsSync(from)) cpSync(from, path.join(target, kind, name, part), { recursive: true });
   }
+}
+
+/** What FlowTime answered about the run, as far as it is compared, with the list of requests cut to that. */
+function copyAnswers(from: string, to: string): void {
+  const requests = comparedRequests(from);
+  mkdirSync(to, { recursive: true });
+  for (const { name } of requests) cpSync(path.join(from, name), path.join(to, name));
+  writeFileSync(path.join(to, "requests.json"), `${JSON.stringify(requests, null, 1)}\n`);
 }
 
 function copyBundle(name: string): void {

@@ -45,6 +45,22 @@ export function retryTax(attempts: number, served: number): number {
   return attempts > 0 ? finite(Math.max(0, (attempts - served) / attempts)) : Number.NaN;
 }
 
+/** What a node wants of a shared capacity: its arrivals, when they are a positive number. */
+export function demandOf(arrivals: number): number {
+  return Number.isFinite(arrivals) && arrivals > 0 ? arrivals : 0;
+}
+
+/**
+ * What a shared capacity leaves one of those who want it (engine.md §7.4): its demand when all of it fits, else a share in
+ * proportion.
+ *
+ * @param totalDemand of all who share the capacity, in the order in which the model lists them
+ */
+export function constrainedShare(demand: number, totalDemand: number, capacity: number): number {
+  if (capacity <= 0 || totalDemand <= 0) return 0;
+  return totalDemand <= capacity ? demand : capacity * (demand / totalDemand);
+}
+
 export function finite(value: number): number {
   return Number.isFinite(value) ? value : Number.NaN;
 }

@@ -150,9 +150,13 @@ export function isFlowEdge(edge: Edge): boolean {
 
 /** Whether the schedule lets the outflow pass in this bin (engine.md §6.4.2). */
 export function isDispatchBin(schedule: DispatchSchedule, bin: number): boolean {
-  const { periodBins, phaseOffset } = schedule;
-  const phase = ((phaseOffset % periodBins) + periodBins) % periodBins;
-  return bin >= phase && (bin - phase) % periodBins === 0;
+  const phase = dispatchPhase(schedule);
+  return bin >= phase && (bin - phase) % schedule.periodBins === 0;
+}
+
+/** Bin of the first dispatch: the offset within the period. */
+export function dispatchPhase({ periodBins, phaseOffset }: DispatchSchedule): number {
+  return ((phaseOffset % periodBins) + periodBins) % periodBins;
 }
 
 /** Kinds that the analysis expects service figures of. */

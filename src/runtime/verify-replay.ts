@@ -1,5 +1,5 @@
+import { shortestText } from "../lib/dotnet-number.ts";
 import { assembleRun } from "../snapshot/assemble.ts";
-import { shortestText } from "../snapshot/dotnet-number.ts";
 import { type Finding, guarded } from "../snapshot/findings.ts";
 import { INDEX_FILE, PROVENANCE_FILE, SPEC_FILE, seriesPath } from "../snapshot/layout.ts";
 import { readRunFolder, readSeries } from "../snapshot/reader.ts";

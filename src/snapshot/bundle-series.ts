@@ -1,7 +1,7 @@
+import { parseThousandsText, trimDotnet } from "../lib/dotnet-number.ts";
 import type { Model, Output, SeriesRole } from "../model/model.ts";
 import type { CaptureFile, CaptureFileMetric } from "./bundle-manifest.ts";
 import { lastSegment, leadingId, withoutCsv } from "./capture-bindings.ts";
-import { parseThousandsText, trimDotnet } from "./dotnet-number.ts";
 import { DEFAULT_CLASS } from "./layout.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 

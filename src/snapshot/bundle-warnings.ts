@@ -1,6 +1,6 @@
+import { significantText } from "../lib/dotnet-number.ts";
 import type { BundleWarning, CaptureManifest } from "./bundle-manifest.ts";
 import type { CapturedValues } from "./bundle-series.ts";
-import { significantText } from "./dotnet-number.ts";
 import { DEFAULT_CLASS } from "./layout.ts";
 
 /** By how much a total may differ from the sum of its classes, absolute and relative. */

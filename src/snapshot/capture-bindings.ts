@@ -1,4 +1,4 @@
-import { trimDotnet } from "./dotnet-number.ts";
+import { trimDotnet } from "../lib/dotnet-number.ts";
 import { DEFAULT_CLASS, requireSafeName } from "./layout.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 import { member, parseYamlStream, scalarText, type YamlNode } from "./yaml-tree.ts";

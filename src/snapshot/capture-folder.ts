@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { parseThousandsText, trimDotnet } from "../lib/dotnet-number.ts";
 import type { CaptureSource } from "./capture.ts";
 import { type CaptureSeries, readCaptureModel } from "./capture-bindings.ts";
 import type { JsonValue } from "./dotnet-json.ts";
-import { parseThousandsText, trimDotnet } from "./dotnet-number.ts";
 import { parseJson } from "./json-text.ts";
 import { INDEX_FILE, MANIFEST_FILE, METADATA_FILE, RUN_FILE, SPEC_FILE, seriesPath } from "./layout.ts";
 import { DEFAULT_SEED } from "./manifest.ts";

@@ -1,6 +1,6 @@
+import { seventeenDigitText } from "../lib/dotnet-number.ts";
 import type { CaptureWarning } from "../protocol/capture.ts";
 import { type CaptureBinding, lastSegment } from "./capture-bindings.ts";
-import { seventeenDigitText } from "./dotnet-number.ts";
 import { seriesPath } from "./layout.ts";
 import { plainFile, type SnapshotFile } from "./text-file.ts";
 

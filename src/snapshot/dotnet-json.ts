@@ -1,5 +1,5 @@
+import { shortestText } from "../lib/dotnet-number.ts";
 import { FlowError } from "../lib/errors.ts";
-import { shortestText } from "./dotnet-number.ts";
 
 /**
  * JSON as FlowTime writes it (artifacts.md §3.2). A `number` is a double, a `bigint` a 64-bit integer. A Map is an object

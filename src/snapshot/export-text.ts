@@ -1,5 +1,5 @@
+import { shortestText } from "../lib/dotnet-number.ts";
 import { jsonString } from "./dotnet-json.ts";
-import { shortestText } from "./dotnet-number.ts";
 import type { RunExport } from "./export-rows.ts";
 
 /** Text that is handed on at once: large enough to be cheap to write, small beside the export. */

@@ -1,4 +1,4 @@
-import { trimDotnet } from "./dotnet-number.ts";
+import { trimDotnet } from "../lib/dotnet-number.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 
 /** Names of files and series inside a run folder (artifacts.md §2.3 and §6.1). Paths use forward slashes. */

@@ -1,6 +1,6 @@
+import { trimDotnet } from "../lib/dotnet-number.ts";
 import type { ModelClass } from "../model/model.ts";
 import { indentedJson, type JsonValue } from "./dotnet-json.ts";
-import { trimDotnet } from "./dotnet-number.ts";
 import { classList } from "./index-file.ts";
 import { MANIFEST_FILE } from "./layout.ts";
 import type { SeriesEntry } from "./series-file.ts";

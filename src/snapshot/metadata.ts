@@ -1,7 +1,7 @@
+import { trimDotnet } from "../lib/dotnet-number.ts";
 import { isFileReference } from "../model/descriptor.ts";
 import type { JsonValue } from "./dotnet-json.ts";
 import { indentedJson } from "./dotnet-json.ts";
-import { trimDotnet } from "./dotnet-number.ts";
 import { METADATA_FILE } from "./layout.ts";
 import type { ProvenanceFacts } from "./provenance.ts";
 import { markedFile, type SnapshotFile } from "./text-file.ts";

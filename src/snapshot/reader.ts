@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { parseFloatText } from "./dotnet-number.ts";
+import { parseFloatText } from "../lib/dotnet-number.ts";
 import { INDEX_FILE, MANIFEST_FILE, RUN_FILE, requireSafeName, seriesPath } from "./layout.ts";
 import type { SnapshotWarning } from "./run-file.ts";
 import { SnapshotError } from "./snapshot-error.ts";

@@ -1,5 +1,5 @@
+import { trimDotnet } from "../lib/dotnet-number.ts";
 import { timestampedRunId } from "../protocol/ids.ts";
-import { trimDotnet } from "./dotnet-number.ts";
 import { requireSafeName } from "./layout.ts";
 
 /** How a run folder gets its id (artifacts.md §2.1 and §2.2). */

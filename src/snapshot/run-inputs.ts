@@ -1,3 +1,4 @@
+import { parseFloatText, trimDotnet } from "../lib/dotnet-number.ts";
 import type { BindingSpec } from "../model/bind.ts";
 import { compileModel } from "../model/compile.ts";
 import { isFileReference } from "../model/descriptor.ts";
@@ -5,7 +6,6 @@ import { seriesOfBinding } from "../model/feeds.ts";
 import { parseModel } from "../model/parse.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { numberToCell } from "../protocol/frame.ts";
-import { parseFloatText, trimDotnet } from "./dotnet-number.ts";
 import { isMissingFile } from "./findings.ts";
 import { DEFAULT_CLASS, PROVENANCE_FILE, SPEC_FILE, TELEMETRY_FOLDER, TELEMETRY_MANIFEST_FILE } from "./layout.ts";
 import { LIVE_FILE } from "./live-definition.ts";

@@ -1,4 +1,4 @@
-import { shortestText } from "./dotnet-number.ts";
+import { shortestText } from "../lib/dotnet-number.ts";
 import { DEFAULT_CLASS, edgeSeriesName, nodeSeriesName, type SeriesName, seriesPath } from "./layout.ts";
 import { markedFile, type SnapshotFile, sha256 } from "./text-file.ts";
 

@@ -1,5 +1,5 @@
+import { trimDotnet } from "../lib/dotnet-number.ts";
 import { isFileReference } from "../model/descriptor.ts";
-import { trimDotnet } from "./dotnet-number.ts";
 import { seriesReference } from "./layout.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 import { reemitYaml } from "./yaml-reemit.ts";

@@ -1,5 +1,5 @@
 import { stringify } from "csv-stringify/sync";
-import { shortestText } from "./dotnet-number.ts";
+import { shortestText } from "../lib/dotnet-number.ts";
 import { plainFile, type SnapshotFile } from "./text-file.ts";
 
 /** A telemetry CSV as FlowTime's `file:` references read it (artifacts.md §11.5): no byte order mark, one row a bin. */

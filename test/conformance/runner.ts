@@ -10,6 +10,7 @@ import type { Plan } from "../../src/model/plan.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
 import { LiveRun, type RunValues } from "../../src/runtime/live-run.ts";
 import { type ArtifactMode, assembleModelRun, evaluateModel, evaluationOrder } from "../../src/runtime/run-model.ts";
+import { compareAnswers } from "./api-answers.ts";
 import { bundleDifference, bundledSeriesDifference } from "./bundle-cases.ts";
 import { captureDifference, captureNames } from "./capture-cases.ts";
 import { differingBytes } from "./differing.ts";
@@ -23,6 +24,8 @@ export interface CaseResult {
   readonly outcome: "passed" | "failed" | "out of scope";
   /** First difference of a failure, or why the case is out of scope. */
   readonly detail: string | null;
+  /** API answers about the run that were compared; only simulations have some. */
+  readonly answers: number;
 }
 
 const CLASS_TOLERANCE = 1e-9;
@@ -65,13 +68,20 @@ function checkModelCase(root: string, kind: "direct" | "prefix" | "simulation", 
   const evaluated = evaluateModel(golden.modelText, mode);
   if (!evaluated.ok) return refused(kind, name, evaluated.diagnostics);
   const folder = assembleModelRun(evaluated.image, golden.facts);
+  const files = new Map(folder.files.map((file) => [file.path, file.bytes]));
+  const { compared, differences } =
+    kind === "simulation"
+      ? compareAnswers(path.join(root, kind, name, "api"), folder.folderName, evaluated.image, files)
+      : { compared: 0, differences: [] };
   const difference =
-    differingFile(golden.files, new Map(folder.files.map((file) => [file.path, file.bytes]))) ??
+    differingFile(golden.files, files) ??
     (folder.folderName === golden.folderName
       ? null
       : `run id: FlowTime ${golden.folderName}, ours ${folder.folderName}`) ??
-    differingOutput(golden.stdout, evaluated, folder.runId, mode);
-  return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
+    differingOutput(golden.stdout, evaluated, folder.runId, mode) ??
+    differences[0] ??
+    null;
+  return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference, answers: compared };
 }
 
 async function checkCapture(root: string, kind: "capture" | "telemetry", name: string): Promise<CaseResult> {
@@ -84,7 +94,7 @@ async function checkCapture(root: string, kind: "capture" | "telemetry", name: s
     (kind === "telemetry"
       ? await bundleDifference(folder, goldenRun(folder))
       : await bundledSeriesDifference(path.join(folder, "capture"), run, modelText));
-  return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
+  return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference, answers: 0 };
 }
 
 /** What `flowtime run --verbose` prints, in the folder that FlowTime was given. */
@@ -112,7 +122,7 @@ function refused(kind: CaseKind, name: string, findings: readonly Diagnostic[]):
   const detail = isUnsupported
     ? [...new Set(errors.map(({ code }) => code))].join(", ")
     : errors.map(({ message }) => message).join("; ");
-  return { kind, name, outcome: isUnsupported ? "out of scope" : "failed", detail };
+  return { kind, name, outcome: isUnsupported ? "out of scope" : "failed", detail, answers: 0 };
 }
 
 async function checkBundle(bundleFolder: string, simulationFolder: string, name: string): Promise<CaseResult> {
@@ -144,7 +154,13 @@ async function checkBundle(bundleFolder: string, simulationFolder: string, name:
     const verdict = run.admit(frame);
     run.commit();
     if (verdict.kind === "rejected" || verdict.kind === "late") {
-      return { kind, name, outcome: "failed", detail: `frame ${JSON.stringify(frame)}: ${verdict.message}` };
+      return {
+        kind,
+        name,
+        outcome: "failed",
+        detail: `frame ${JSON.stringify(frame)}: ${verdict.message}`,
+        answers: 0,
+      };
     }
     while (run.evaluateNext() !== null) {}
   }
@@ -157,7 +173,7 @@ async function checkBundle(bundleFolder: string, simulationFolder: string, name:
   });
   const files = new Map(folder.files.map((file) => [file.path, Buffer.from(file.bytes)]));
   const difference = differingSeries(golden, files);
-  return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference };
+  return { kind, name, outcome: difference === null ? "passed" : "failed", detail: difference, answers: 0 };
 }
 
 /** Class values may differ a little: captures hold published ones, which FlowTime has already scaled once. */

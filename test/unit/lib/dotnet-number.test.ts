@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseFloatText, seventeenDigitText, shortestText, trimDotnet } from "../../../src/snapshot/dotnet-number.ts";
+
+import { parseFloatText, seventeenDigitText, shortestText, trimDotnet } from "../../../src/lib/dotnet-number.ts";
 import { describeTextTable } from "../../support/text-tables.ts";
 
 const view = new DataView(new ArrayBuffer(8));
