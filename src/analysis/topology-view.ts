@@ -79,7 +79,9 @@ export function resolvedColumns(plan: Plan, node: TopologyNode): RoleColumns {
     const reference = node.semantics.series[role];
     if (reference === undefined) return ABSENT;
     if (!isFileReference(reference)) return resolvedColumn(plan, reference);
-    const bound = plan.bound.find(({ feeds }) => feeds.some((feed) => feed.nodeId === node.id && feed.role === role));
+    const bound = plan.bound.find(
+      ({ classId, feeds }) => classId === null && feeds.some((feed) => feed.nodeId === node.id && feed.role === role),
+    );
     return bound?.column ?? ABSENT;
   });
 }

@@ -77,7 +77,7 @@ export function packBin(layout: Layout, update: RunUpdate): BinRecord {
         const column = columns.get(classMetric(metric, classId));
         if (column === undefined) continue;
         const value = share[metric] ?? null;
-        marks[column] = value === null ? noValue(node, metric) : MARK.value;
+        marks[column] = value === null ? noValueOfClass(node, metric, classId) : MARK.value;
         values[column] = value ?? Number.NaN;
       }
     }
@@ -101,6 +101,11 @@ export function classMetric(metric: string, classId: string): string {
 function* metricsOf({ metrics, byClass }: NodeDelta): Generator<string> {
   for (const metric in metrics) yield metric;
   for (const classId in byClass) for (const metric in byClass[classId]!) yield classMetric(metric, classId);
+}
+
+function noValueOfClass(node: NodeDelta, metric: string, classId: string): Mark {
+  const isGap = [metric, ...(INPUTS[metric] ?? [])].some((role) => node.gaps?.includes(classMetric(role, classId)));
+  return isGap ? MARK.missing : noValue(node, metric);
 }
 
 /** Why a metric that is there has no value. */

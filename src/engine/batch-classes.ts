@@ -174,7 +174,8 @@ class Decomposition {
       return previous.get(id) ?? withoutClasses(new Float64Array(this.bins));
     };
     for (const [id, total] of this.totals) {
-      if (!this.batch.nodes.has(id)) contributions.set(id, withoutClasses(total.slice()));
+      if (this.batch.nodes.has(id)) continue;
+      contributions.set(id, { total: total.slice(), classes: this.overrides.get(id)?.copy() ?? new ClassShares() });
     }
     for (const id of this.batch.order) {
       const total = this.totals.get(id);

@@ -29,6 +29,11 @@ export interface ReadBundleOptions {
    * warning; one file that feeds one series in several roles is fed once. Default: everything is taken as given.
    */
   readonly seriesOf?: (binding: BindingRequest) => string | null;
+  /**
+   * The model assigns classes itself (`traffic.arrivals`): then what was captured of them is not fed, and one warning says
+   * so. Default no.
+   */
+  readonly computesClasses?: boolean;
   /** Bins of the model's grid, for bundles whose manifest has none. Default: as many as the CSVs fill. */
   readonly bins?: number;
 }
@@ -107,8 +112,14 @@ export async function planBundle(
   options: ReadBundleOptions,
 ): Promise<BundlePlan> {
   const warnings: string[] = [];
-  const listed =
+  const found =
     manifest === null ? await conventionalSeries(folder, options.conventions ?? []) : manifest.files.map(planFile);
+  const listed = options.computesClasses === true ? found.filter(isTotal) : found;
+  if (listed.length < found.length) {
+    const count = found.length - listed.length;
+    const files = count === 1 ? "1 file of a class is" : `${count} files of classes are`;
+    warnings.push(`The model assigns classes itself (traffic.arrivals): of the bundle ${files} not fed.`);
+  }
   const series = options.seriesOf === undefined ? listed : fedOnce(listed, options.seriesOf, warnings);
   const taken = new Set(listed.map((planned) => bindingKey(planned.binding)));
   for (const { binding, path } of options.references ?? []) {
@@ -185,6 +196,10 @@ function fedOnce(
     fed.add(key);
     return true;
   });
+}
+
+function isTotal({ binding }: PlannedSeries): boolean {
+  return typeof binding === "string" || binding.classId === undefined;
 }
 
 function planFile(file: ManifestFile): PlannedSeries {

@@ -1,8 +1,12 @@
-import { isFileReference, seriesNodeId } from "./descriptor.ts";
+import { fold } from "../lib/fold.ts";
+import { asClassId, DEFAULT_CLASS, isFileReference, seriesClassId, seriesNodeId } from "./descriptor.ts";
 import type { Diagnostic } from "./diagnostics.ts";
 import { type Model, SERIES_ROLES, type SeriesRole } from "./model.ts";
 
-/** What a creator asks to be fed by telemetry: a series by id, or the role it plays for a topology node. */
+/**
+ * What a creator asks to be fed by telemetry: a series by id (`id@CLASS` for one class of it), or the role it plays for a
+ * topology node.
+ */
 export type BindingSpec = string | { readonly nodeId: string; readonly metric: string; readonly classId?: string };
 
 export interface SeriesFeed {
@@ -12,8 +16,12 @@ export interface SeriesFeed {
 
 /** Which series of a compiled model telemetry feeds (design §3), and which exist only for that. */
 export interface Bindings {
-  /** Ids of bound series, computation nodes and telemetry-only series alike. */
+  /** Ids of series that telemetry stands in for, computation nodes and telemetry-only series alike. */
   readonly bound: ReadonlySet<string>;
+  /** Classes that telemetry gives, by series id, in the order asked for. */
+  readonly classes: ReadonlyMap<string, readonly string[]>;
+  /** Those of `bound` of which only classes come: the total is their sum (artifacts.md §10.3). */
+  readonly summed: ReadonlySet<string>;
   /** Series that no computation node computes: one per distinct `file:` reference. Reference text → series id. */
   readonly fileSeries: ReadonlyMap<string, string>;
   /** Roles by series id, for every series that any topology node names. */
@@ -21,7 +29,12 @@ export interface Bindings {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const DEFAULT_CLASS = "DEFAULT";
+/** As the schema has it for `classes`. Class ids become file names. */
+const CLASS_ID = /^[A-Za-z0-9_-]+$/;
+
+export function classOfBinding(binding: BindingSpec): string {
+  return typeof binding === "string" ? seriesClassId(binding) : asClassId(binding.classId);
+}
 
 /** The role a metric name of a frame or manifest means, whatever its case; null when there is none. */
 export function roleOfMetric(metric: string): SeriesRole | null {
@@ -40,6 +53,7 @@ export function resolveBindings(model: Model, requested: readonly BindingSpec[])
   const bound = new Set(model.nodes.filter((node) => node.source !== null).map((node) => node.id));
   const fileSeries = new Map<string, string>();
   const feeds = new Map<string, { nodeId: string; role: SeriesRole }[]>();
+  const classes = new Map<string, string[]>();
 
   for (const node of topologyNodes) {
     for (const role of SERIES_ROLES) {
@@ -62,24 +76,26 @@ export function resolveBindings(model: Model, requested: readonly BindingSpec[])
     diagnostics.push({ severity: "error", tier: "compile", code, message, pointer: "/bindings", span: null });
   };
   for (const binding of requested) {
-    if (typeof binding !== "string" && binding.classId !== undefined && binding.classId !== DEFAULT_CLASS) {
-      // A model that assigns classes computes them; what was captured of them says the same once more.
-      if (model.arrivals.length > 0) continue;
-      diagnostics.push({
-        severity: "error",
-        tier: "unsupported",
-        code: "class_telemetry_not_supported",
-        message: `Binding '${binding.nodeId}' ${binding.metric} for class '${binding.classId}': telemetry by class is not supported yet for a model that assigns no classes itself (traffic.arrivals).`,
-        pointer: "/bindings",
-        span: null,
-      });
-      continue;
-    }
+    const classId = classOfBinding(binding);
+    // A model that assigns classes computes them; what was captured of them says the same once more.
+    if (classId !== DEFAULT_CLASS && model.arrivals.length > 0) continue;
     const seriesId = typeof binding === "string" ? seriesNodeId(binding) : seriesOfRole(binding.nodeId, binding.metric);
     if (seriesId === null) continue;
-    if (nodeIds.has(seriesId)) bound.add(seriesId);
-    else refuse("unknown_binding", `Binding '${seriesId}' names no series of the model.`);
+    if (!nodeIds.has(seriesId)) refuse("unknown_binding", `Binding '${seriesId}' names no series of the model.`);
+    else if (classId === DEFAULT_CLASS) bound.add(seriesId);
+    else if (!CLASS_ID.test(classId)) {
+      refuse(
+        "bad_class",
+        `Binding for class '${classId}' of '${seriesId}': a class id has letters, digits, '_' and '-'.`,
+      );
+    } else {
+      const known = classes.get(seriesId) ?? [];
+      if (!known.some((other) => fold(other) === fold(classId))) known.push(classId);
+      classes.set(seriesId, known);
+    }
   }
+  const summed = new Set([...classes.keys()].filter((id) => !bound.has(id)));
+  for (const id of summed) bound.add(id);
 
   function seriesOfRole(nodeId: string, metric: string): string | null {
     const node = topologyNodes.find((candidate) => candidate.id.toLowerCase() === nodeId.trim().toLowerCase());
@@ -97,7 +113,7 @@ export function resolveBindings(model: Model, requested: readonly BindingSpec[])
     return fileSeries.get(reference) ?? seriesNodeId(reference);
   }
 
-  return { bound, fileSeries, feeds, diagnostics };
+  return { bound, classes, summed, fileSeries, feeds, diagnostics };
 }
 
 function freeId(wanted: string, taken: ReadonlySet<string>): string {

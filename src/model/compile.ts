@@ -1,5 +1,6 @@
 import { type BindingSpec, type Bindings, resolveBindings } from "./bind.ts";
-import type { ClassColumns } from "./class-columns.ts";
+import { ClassAlgebra } from "./class-algebra.ts";
+import { ClassColumns } from "./class-columns.ts";
 import { decomposeClasses } from "./decompose.ts";
 import type { Diagnostic } from "./diagnostics.ts";
 import { findDivergences } from "./divergences.ts";
@@ -11,7 +12,7 @@ import { layOut } from "./layout.ts";
 import type { Model } from "./model.ts";
 import { checkNodes, parseTrees } from "./node-findings.ts";
 import { declarationOrder, evaluationOrder, feedbackGroups, type Inputs, inputsOf } from "./order.ts";
-import { emitPasses } from "./passes.ts";
+import { emitPasses, type TelemetryOperator } from "./passes.ts";
 import type { BoundSeries, Column, Plan } from "./plan.ts";
 
 export interface CompileOptions {
@@ -135,23 +136,15 @@ function emit(
     columnOf.set(reference, columns.length);
     columns.push({ id: seriesId, origin: "telemetry" });
   }
+  const bound = boundSeries(columns, bindings);
   const seriesCount = columns.length;
   const operators = new OperatorList(columns);
-
-  const bound: BoundSeries[] = columns.flatMap(({ id }, column) =>
-    bindings.bound.has(id) ? [{ column, seriesId: id, feeds: bindings.feeds.get(id) ?? [] }] : [],
-  );
-  const inputOf = new Map(bound.map((series, index) => [series.seriesId, index]));
-  for (const series of bound) {
-    if (columns[series.column]!.origin === "telemetry") {
-      operators.push({ op: "input", out: series.column, input: inputOf.get(series.seriesId)! });
-    }
-  }
+  const telemetry = telemetryOperators(bound, columns, operators);
 
   const { groups } = orders;
   const feedback = new Set(groups.keys());
   const { fileSeries } = bindings;
-  const given = new Map<string, ClassColumns>();
+  const given = givenClasses(bound, columnOf, operators);
   emitPasses({
     model,
     trees,
@@ -162,10 +155,10 @@ function emit(
     emissionOrder: declarationOrder(
       model.nodes.map((node) => node.id),
       orders.order,
-      (id) => (inputOf.has(id) ? [] : inputs.get(id)!.sameBin),
+      (id) => (telemetry.has(id) ? [] : inputs.get(id)!.sameBin),
     ),
     inputs,
-    inputOf,
+    telemetry,
     columnOf,
     fileSeries,
     given,
@@ -201,6 +194,70 @@ function emit(
   for (const id of hidden) columnOf.delete(id);
   const divergences = findDivergences({ source, model, order: orders.order, inputs, trees, groups });
   return { ...layout, bound, lookback: operators.lookback, columnOf, divergences };
+}
+
+/** What telemetry feeds: totals in column order, then classes, for whose cells columns are added. */
+function boundSeries(columns: Column[], { bound, classes, summed, feeds }: Bindings): readonly BoundSeries[] {
+  const totals = columns.flatMap(({ id }, column): BoundSeries[] =>
+    bound.has(id) && !summed.has(id) ? [{ column, seriesId: id, classId: null, feeds: feeds.get(id) ?? [] }] : [],
+  );
+  const shares = [...classes].flatMap(([seriesId, classIds]) =>
+    classIds.map((classId): BoundSeries => {
+      const column = columns.push({ id: `telemetry ${seriesId}@${classId}`, origin: "input" }) - 1;
+      return { column, seriesId, classId, feeds: feeds.get(seriesId) ?? [] };
+    }),
+  );
+  return [...totals, ...shares];
+}
+
+/** Emits what is nothing but telemetry. @returns what stands in for the definitions of nodes */
+function telemetryOperators(
+  bound: readonly BoundSeries[],
+  columns: readonly Column[],
+  operators: OperatorList,
+): ReadonlyMap<string, TelemetryOperator> {
+  const telemetry = new Map<string, TelemetryOperator>();
+  const sums = new Map<string, number>();
+  for (const [input, { column, seriesId, classId }] of bound.entries()) {
+    if (columns[column]!.origin !== "node" && columns[column]!.origin !== "generated") {
+      operators.push({ op: "input", out: column, input });
+    }
+    if (classId === null) {
+      telemetry.set(seriesId, { op: "input", input });
+      continue;
+    }
+    const before = sums.get(seriesId);
+    sums.set(seriesId, before === undefined ? column : operators.derive({ op: "add", a: before, b: column }, seriesId));
+  }
+  for (const [seriesId, a] of sums) if (!telemetry.has(seriesId)) telemetry.set(seriesId, { op: "copy", a });
+  return telemetry;
+}
+
+/** Classes that telemetry gives, scaled to their totals as FlowTime scales captured ones (artifacts.md §10.3). */
+function givenClasses(
+  bound: readonly BoundSeries[],
+  columnOf: ReadonlyMap<string, number>,
+  operators: OperatorList,
+): ReadonlyMap<string, ClassColumns> {
+  const shares = bound.flatMap(({ seriesId, classId, column }) =>
+    classId === null ? [] : [{ seriesId, classId, column }],
+  );
+  return new Map(
+    Array.from(
+      Map.groupBy(shares, ({ seriesId }) => seriesId),
+      ([seriesId, classes]) => {
+        const order = { kind: "list", classIds: classes.map(({ classId }) => classId) } as const;
+        const cells = new ClassColumns(
+          order,
+          classes.map(({ classId, column }) => [classId, column]),
+        );
+        const algebra = new ClassAlgebra(operators, seriesId, () => {
+          throw new Error("normalising reads no node");
+        });
+        return [seriesId, algebra.normalise(cells, columnOf.get(seriesId)!)];
+      },
+    ),
+  );
 }
 
 /**

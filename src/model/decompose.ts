@@ -195,7 +195,7 @@ class Decomposition {
       return known;
     };
     for (const [id, total] of totals) {
-      if (!this.nodes.has(id)) contributions.set(id, { total, classes: new ClassColumns() });
+      if (!this.nodes.has(id)) contributions.set(id, { total, classes: this.overrides.get(id) ?? new ClassColumns() });
     }
     for (const id of order) {
       const total = totals.get(id);

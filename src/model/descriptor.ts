@@ -63,6 +63,20 @@ export function seriesNodeId(reference: string): string {
   return at < 0 ? plain : plain.slice(0, at).trim();
 }
 
+/** The class of a total. */
+export const DEFAULT_CLASS = "DEFAULT";
+
+/** Class of a series id or reference: its last part, as in `arrivals@ARRIVALS@Gold` or `arrivals@Gold`; else the total's. */
+export function seriesClassId(reference: string): string {
+  return reference.includes("@") ? asClassId(reference.slice(reference.lastIndexOf("@") + 1)) : DEFAULT_CLASS;
+}
+
+/** A class id as it is meant: the total's whatever its case, and when there is none. */
+export function asClassId(text: string | undefined): string {
+  const classId = text?.trim() ?? "";
+  return classId === "" || classId.toUpperCase() === DEFAULT_CLASS ? DEFAULT_CLASS : classId;
+}
+
 /** Raw reference of a role, null when absent. */
 export function roleReference(node: TopologyNode, role: SeriesRole): string | null {
   return node.semantics.series[role] ?? null;

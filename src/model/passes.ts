@@ -6,12 +6,17 @@ import type { Model, RouterNode } from "./model.ts";
 import type { Inputs } from "./order.ts";
 import { splitRoutes } from "./split-routes.ts";
 
+/** A cell, or a column made of cells. */
+export type TelemetryOperator =
+  | { readonly op: "input"; readonly input: number }
+  | { readonly op: "copy"; readonly a: number };
+
 export interface PassInput extends NodeContext {
   /** Ids in an order that respects same-bin references. */
   readonly emissionOrder: readonly string[];
   readonly inputs: ReadonlyMap<string, Inputs>;
-  /** Telemetry input of a bound series. */
-  readonly inputOf: ReadonlyMap<string, number>;
+  /** What gives a bound series its value in place of its definition. */
+  readonly telemetry: ReadonlyMap<string, TelemetryOperator>;
   /** Published column by series id or `file:` reference. */
   readonly columnOf: ReadonlyMap<string, number>;
   readonly fileSeries: ReadonlyMap<string, string>;
@@ -30,7 +35,7 @@ export interface PassInput extends NodeContext {
  * before overrides.
  */
 export function emitPasses(input: PassInput): void {
-  const { model, operators, expressions, columnOf, inputOf } = input;
+  const { model, operators, expressions, columnOf, telemetry } = input;
   const routers = model.nodes.filter((node) => node.kind === "router");
   const targets = new Set(routers.flatMap(({ routes }) => routes.map(({ target }) => target)));
   const affected = reachedBy(targets, input);
@@ -44,9 +49,9 @@ export function emitPasses(input: PassInput): void {
       input.isUnavailable(reader, name) ? operators.literal(0, reader) : columns.get(name)!;
   for (const id of input.emissionOrder) {
     const out = baseColumns.get(id)!;
-    const bound = inputOf.get(id);
-    if (bound === undefined) emitNode(nodes.get(id)!, out, scopeOf(id, baseColumns), input);
-    else operators.push({ op: "input", out, input: bound });
+    const fed = telemetry.get(id);
+    if (fed === undefined) emitNode(nodes.get(id)!, out, scopeOf(id, baseColumns), input);
+    else operators.push({ ...fed, out });
   }
   expressions.flushDeferred();
   if (affected.size === 0) return;
@@ -62,7 +67,7 @@ export function emitPasses(input: PassInput): void {
 }
 
 /** Nodes whose value an override can change: the targets and whatever reads them, in the same bin or later. */
-function reachedBy(targets: ReadonlySet<string>, { model, inputs, inputOf }: PassInput): ReadonlySet<string> {
+function reachedBy(targets: ReadonlySet<string>, { model, inputs, telemetry }: PassInput): ReadonlySet<string> {
   const readers = new Map<string, string[]>();
   for (const node of model.nodes) {
     const { sameBin, lagged } = inputs.get(node.id)!;
@@ -72,7 +77,7 @@ function reachedBy(targets: ReadonlySet<string>, { model, inputs, inputOf }: Pas
   const reached = new Set<string>();
   const pending = [...targets].filter((id) => known.has(id));
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    if (reached.has(id) || inputOf.has(id)) continue;
+    if (reached.has(id) || telemetry.has(id)) continue;
     reached.add(id);
     pending.push(...(readers.get(id) ?? []));
   }

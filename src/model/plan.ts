@@ -6,8 +6,8 @@ import type { Model, SeriesRole } from "./model.ts";
  * A compiled model: columns and the operators that fill one row of them per bin, in order.
  *
  * A row holds one value per column. The first `seriesCount` columns are series (declared nodes in declaration order,
- * then generated nodes, then series that exist only because telemetry feeds them, then classes and edges); the rest are
- * intermediate results.
+ * then generated nodes, then series that exist only because telemetry feeds them, then cells of classes as telemetry
+ * gives them, then classes and edges); the rest are intermediate results.
  * An operator writes its own column `out` from columns of the same row that earlier operators wrote, and from any
  * column of earlier rows, at most `lookback` bins back. So the last `lookback` rows are all the state there is.
  */
@@ -19,7 +19,7 @@ export interface Plan {
   readonly columns: readonly Column[];
   readonly seriesCount: number;
   readonly operators: readonly Operator[];
-  /** Series fed by telemetry, in column order. `inputs[i]` of the evaluator is the cell of `bound[i]`. */
+  /** What telemetry feeds: totals, then classes, in column order. `inputs[i]` of the evaluator is the cell of `bound[i]`. */
   readonly bound: readonly BoundSeries[];
   /** Most bins back any operator reads; 0 when none has memory. */
   readonly lookback: number;
@@ -86,15 +86,26 @@ export interface EdgeSeriesColumn {
 export interface Column {
   /** Series id, or a name for diagnostics when the column is an intermediate result. */
   readonly id: string;
-  /** `unrouted`: what the node of that id is before routers are applied, where that differs from its series. */
-  readonly origin: "node" | "generated" | "telemetry" | "class" | "edge" | "unrouted" | "intermediate";
+  /**
+   * `input`: cells of a class as telemetry gave them. `unrouted`: what the node of that id is before routers are applied,
+   * where that differs from its series.
+   */
+  readonly origin: "node" | "generated" | "telemetry" | "input" | "class" | "edge" | "unrouted" | "intermediate";
 }
 
 export interface BoundSeries {
+  /** Holds the cells as they came: of a total the series itself, of a class a column of its own. */
   readonly column: number;
   readonly seriesId: string;
+  /** Null: the total. */
+  readonly classId: string | null;
   /** Topology roles that read this series: how `(nodeId, metric)` of a frame finds it. */
   readonly feeds: readonly { readonly nodeId: string; readonly role: SeriesRole }[];
+}
+
+/** How what telemetry feeds is called in messages, and by a frame's `seriesId`: `id`, or `id@CLASS`. */
+export function inputName({ seriesId, classId }: Pick<BoundSeries, "seriesId" | "classId">): string {
+  return classId === null ? seriesId : `${seriesId}@${classId}`;
 }
 
 export type BinaryFunction = "add" | "subtract" | "multiply" | "divide" | "modulo" | "min" | "max" | "step";

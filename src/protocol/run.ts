@@ -14,7 +14,7 @@ export interface Grid {
   readonly start: string | null;
 }
 
-/** A series that telemetry is to feed: by its own id, or by the role it plays for a topology node. */
+/** A series that telemetry is to feed, or one class of it: by its own id (`id@CLASS`), or by its role for a topology node. */
 export type BindingRequest = string | { readonly nodeId: string; readonly metric: string; readonly classId?: string };
 
 export interface CreateRunRequest {

@@ -1,4 +1,4 @@
-import type { Plan } from "../model/plan.ts";
+import { inputName, type Plan } from "../model/plan.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { Warning, WarningUpdate } from "../protocol/run-event.ts";
 import type { SealedCells } from "./cell-ledger.ts";
@@ -78,12 +78,14 @@ export class IngestWarnings {
   }
 
   private gapWarning(input: number): Warning {
-    const { seriesId, feeds } = this.plan.bound[input]!;
+    const series = this.plan.bound[input]!;
+    const { seriesId, classId, feeds } = series;
     const { bins, count, last } = this.gaps[input]!;
     const feed = feeds[0];
-    const what = feed === undefined ? `series '${seriesId}'` : `${feed.nodeId} ${feed.role}`;
+    const ofClass = classId === null ? "" : ` of class '${classId}'`;
+    const what = `${feed === undefined ? `series '${seriesId}'` : `${feed.nodeId} ${feed.role}`}${ofClass}`;
     return {
-      key: `data_gap:${seriesId}`,
+      key: `data_gap:${inputName(series)}`,
       code: "data_gap",
       nodeId: feed?.nodeId ?? seriesId,
       message: `No telemetry for ${what} in ${count === 1 ? `bin ${last}` : `${count} bins, newest ${last}`}`,

@@ -1,8 +1,9 @@
+import { fold } from "../lib/fold.ts";
 import { parseUtc } from "../lib/utc-time.ts";
 import { roleOfMetric } from "../model/bind.ts";
-import { seriesNodeId } from "../model/descriptor.ts";
+import { asClassId, DEFAULT_CLASS, seriesClassId, seriesNodeId } from "../model/descriptor.ts";
 import type { TimeGrid } from "../model/model.ts";
-import type { Plan } from "../model/plan.ts";
+import { inputName, type Plan } from "../model/plan.ts";
 import { cellToNumber, type FrameErrorCode, type FrameTime, type TelemetryFrame } from "../protocol/frame.ts";
 
 /** Why a frame cannot be taken, in words for its sender. */
@@ -18,8 +19,6 @@ export interface Cell {
 }
 
 const MINUTES_PER_UNIT = { minutes: 1, hours: 60, days: 1440, weeks: 10080 } as const;
-/** The class of a total. */
-const DEFAULT_CLASS = "DEFAULT";
 /** Names in an error message: enough to recognise a mistake, not a dump. */
 const MAX_NAMES = 8;
 
@@ -42,12 +41,14 @@ function gridStart(grid: TimeGrid): number | null {
 /** Finds the inputs of a plan that the cells of a frame feed, and the bin that a frame belongs to. Pure. */
 export class InputDirectory {
   private readonly plan: Plan;
-  private readonly bySeries: ReadonlyMap<string, number>;
+  private readonly inputs: ReadonlyMap<string, number>;
   private readonly nodes: ReadonlyMap<string, { readonly id: string; readonly roles: ReadonlyMap<string, string> }>;
 
   constructor(plan: Plan) {
     this.plan = plan;
-    this.bySeries = new Map(plan.bound.map(({ seriesId }, input) => [seriesId, input]));
+    this.inputs = new Map(
+      plan.bound.map(({ seriesId, classId }, input) => [inputKey(seriesId, classId ?? DEFAULT_CLASS), input]),
+    );
     const feeds = new Map<string, string>();
     for (const { seriesId, feeds: roles } of plan.bound) {
       for (const { nodeId, role } of roles) feeds.set(`${nodeId}\n${role}`, seriesId);
@@ -84,15 +85,15 @@ export class InputDirectory {
 
   /** The cells of a telemetry frame, all of them or the reason for the first that cannot be placed. */
   cellsOf(frame: TelemetryFrame): readonly Cell[] | Refusal {
-    const classId = frame.classId ?? classOfSeries(frame.seriesId);
-    if (classId !== DEFAULT_CLASS) {
+    const classId = frame.seriesId === undefined ? asClassId(frame.classId) : seriesClassId(frame.seriesId);
+    if (classId !== DEFAULT_CLASS && this.plan.source.arrivals.length > 0) {
       return {
         code: "unbound_series",
         message: `Class '${classId}': the model computes classes itself (traffic.arrivals); only totals are fed.`,
       };
     }
     if (frame.seriesId !== undefined) {
-      const input = this.inputOf(seriesNodeId(frame.seriesId));
+      const input = this.inputOf(seriesNodeId(frame.seriesId), classId);
       return typeof input === "number" ? [{ input, value: cellToNumber(frame.value ?? null) }] : input;
     }
     const node = this.nodes.get(frame.nodeId!.toLowerCase());
@@ -114,7 +115,7 @@ export class InputDirectory {
           message: `Node '${node.id}' has no metric '${metric}'; it has: ${names(known)}.`,
         };
       }
-      const input = this.inputOf(seriesId);
+      const input = this.inputOf(seriesId, classId);
       if (typeof input !== "number") return input;
       const cell = { input, value: cellToNumber(value) };
       const before = cells.get(input);
@@ -129,20 +130,25 @@ export class InputDirectory {
     return [...cells.values()];
   }
 
-  private inputOf(seriesId: string): number | Refusal {
-    const input = this.bySeries.get(seriesId);
+  private inputOf(seriesId: string, classId: string): number | Refusal {
+    const input = this.inputs.get(inputKey(seriesId, classId));
     if (input !== undefined) return input;
-    const bound = this.plan.bound.map((series) => series.seriesId);
-    const reason = this.plan.columnOf.has(seriesId)
-      ? "is computed by the model, not fed"
-      : "is not a series of the model";
-    return { code: "unbound_series", message: `Series '${seriesId}' ${reason}. Fed by telemetry: ${names(bound)}.` };
+    const what = `Series '${seriesId}'${classId === DEFAULT_CLASS ? "" : ` of class '${classId}'`}`;
+    const reason = !this.plan.columnOf.has(seriesId)
+      ? "is not a series of the model"
+      : classId !== DEFAULT_CLASS
+        ? "is not fed"
+        : this.plan.bound.some((series) => series.seriesId === seriesId)
+          ? "is the sum of its classes; those are fed"
+          : "is computed by the model, not fed";
+    const bound = this.plan.bound.map(inputName);
+    return { code: "unbound_series", message: `${what} ${reason}. Fed by telemetry: ${names(bound)}.` };
   }
 }
 
-/** The class that a series id names in its last part, as in `arrivals@ARRIVALS@Gold`; the total's when it names none. */
-function classOfSeries(seriesId: string | undefined): string {
-  return seriesId?.includes("@") ? seriesId.slice(seriesId.lastIndexOf("@") + 1).trim() : DEFAULT_CLASS;
+/** Class ids are compared without case. */
+function inputKey(seriesId: string, classId: string): string {
+  return `${seriesId}@${fold(classId)}`;
 }
 
 function names(all: readonly string[]): string {

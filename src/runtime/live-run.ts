@@ -8,7 +8,7 @@ import { History } from "../engine/history.ts";
 import { invariant } from "../lib/assert.ts";
 import { fold } from "../lib/fold.ts";
 import { type ClassOrder, classesInOrder, NO_CLASSES } from "../model/class-order.ts";
-import type { EdgeSeriesColumn, Plan } from "../model/plan.ts";
+import { type EdgeSeriesColumn, inputName, type Plan } from "../model/plan.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { Grid, NodeInfo, RunState } from "../protocol/run.ts";
 import type {
@@ -95,7 +95,7 @@ export class LiveRun {
     this.definition = definition;
     this.plan = plan;
     const { bins } = plan.source.grid;
-    const inputs = plan.bound.map(({ seriesId }) => seriesId);
+    const inputs = plan.bound.map(inputName);
     this.ledger = new CellLedger(new InputDirectory(plan), inputs, bins);
     this.evaluator = new Evaluator(plan, { horizonBins: bins });
     this.history = new History(plan.seriesCount);
@@ -242,7 +242,7 @@ export class LiveRun {
       this.plan.columns
         .slice(0, this.plan.seriesCount)
         .map(({ id, origin }, column) => ({ id, origin, value: metricValue(row[column]!) }))
-        .filter(({ origin }) => origin !== "edge")
+        .filter(({ origin }) => origin !== "edge" && origin !== "input")
         .map(({ id, value }) => [id, value]),
     );
     const { nodes, edges } = this.recent.at(-1)!;
@@ -263,7 +263,7 @@ export class LiveRun {
       fileSeries: this.fileSeries(),
       warnings: this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),
-      inputs: plan.bound.map(({ column, seriesId }) => ({ seriesId, values: values(column) })),
+      inputs: plan.bound.map((series) => ({ seriesId: inputName(series), values: values(series.column) })),
       seq: this.seq,
       hash: this.hash(),
     };
@@ -346,7 +346,7 @@ export class LiveRun {
       if (cells.present[input] === 1 && !Number.isNaN(cells.values[input])) return;
       for (const { node, role } of roles) {
         const delta = deltas[node]!;
-        delta.gaps = [...(delta.gaps ?? []), role];
+        if (!delta.gaps?.includes(role)) delta.gaps = [...(delta.gaps ?? []), role];
       }
     });
     return deltas.map(({ id, metrics, gaps }, node) => {
@@ -360,10 +360,14 @@ export class LiveRun {
 function gapRoles(plan: Plan, metrics: NodeMetrics): { node: number; role: string }[][] {
   const nodeOf = new Map(metrics.nodes.map(({ id }, index) => [id, index]));
   const hasTopology = (plan.model.topology?.nodes.length ?? 0) > 0;
-  return plan.bound.map(({ seriesId, feeds }) => {
-    const roles = hasTopology
+  const totals = new Set(plan.bound.flatMap(({ seriesId, classId }) => (classId === null ? [seriesId] : [])));
+  return plan.bound.map(({ seriesId, classId, feeds }) => {
+    const whole = hasTopology
       ? feeds.map(({ nodeId, role }) => ({ nodeId, role: role as string }))
       : [{ nodeId: seriesId, role: "value" }];
+    const ofClass = classId === null ? [] : whole.map(({ nodeId, role }) => ({ nodeId, role: `${role}@${classId}` }));
+    // The sum of classes lacks what one of them lacks.
+    const roles = [...(classId === null || !totals.has(seriesId) ? whole : []), ...ofClass];
     return roles.flatMap(({ nodeId, role }) => {
       const node = nodeOf.get(nodeId);
       return node === undefined ? [] : [{ node, role }];

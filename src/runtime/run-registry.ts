@@ -7,6 +7,7 @@ import type { LogStore, TelemetryLog } from "../log/telemetry-log.ts";
 import { compileModel } from "../model/compile.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { parseModel } from "../model/parse.ts";
+import { inputName } from "../model/plan.ts";
 import { parseRunId, type RunId, timestampedRunId } from "../protocol/ids.ts";
 import type { CreateRunRequest } from "../protocol/run.ts";
 import { LiveRun } from "./live-run.ts";
@@ -94,7 +95,7 @@ export class RunRegistry {
       );
     }
     if (definition.mode === "simulation" && run.plan.bound.length > 0) {
-      const fed = run.plan.bound.map(({ seriesId }) => seriesId).join(", ");
+      const fed = run.plan.bound.map(inputName).join(", ");
       throw new FlowError(
         "bad_request",
         `A simulation takes every input from its model, but telemetry is to feed: ${fed}. Use mode 'live', or leave out the bindings.`,

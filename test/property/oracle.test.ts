@@ -2,14 +2,15 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { analyseWindow } from "../../src/analysis/batch-analysis.ts";
 import { analyseLiveWindow } from "../../src/analysis/batch-window-warnings.ts";
-import { decomposeClasses, routerClasses } from "../../src/engine/batch-classes.ts";
+import { decomposeClasses, type NodeClasses, routerClasses } from "../../src/engine/batch-classes.ts";
+import { ClassShares, normalise } from "../../src/engine/batch-contribution.ts";
 import { edgeSeries } from "../../src/engine/batch-edges.ts";
 import { batchOfPlan } from "../../src/engine/batch-model.ts";
 import { evaluateRouted } from "../../src/engine/batch-router.ts";
 import { Evaluator } from "../../src/engine/evaluator.ts";
 import { compileModel } from "../../src/model/compile.ts";
 import { parseModel } from "../../src/model/parse.ts";
-import type { Plan } from "../../src/model/plan.ts";
+import { inputName, type Plan } from "../../src/model/plan.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
 import { LiveRun } from "../../src/runtime/live-run.ts";
@@ -58,6 +59,8 @@ test.each(["compiled", "interpreted"] as const)(
 /** What a producer may do: cells in any order, again, with other values, too late, too early, or not at all. */
 const telemetry = fc.record({
   bound: fc.uniqueArray(fc.nat({ max: 11 }), { minLength: 1, maxLength: 4 }),
+  /** Of each binding: the total, or one class of it where the model assigns none. */
+  classes: fc.array(fc.constantFrom("", "", "@Gold", "@Std"), { minLength: 4, maxLength: 4 }),
   steps: fc.array(
     fc.oneof(
       {
@@ -87,8 +90,12 @@ const telemetry = fc.record({
 
 test("after every frame the live run shows the oracle's columns and warnings for the bins sealed so far", () => {
   fc.assert(
-    fc.property(randomModel, telemetry, (model, { bound, steps }) => {
-      const bindings = [...new Set(bound.map((index) => model.nodeIds[index % model.nodeIds.length]!))];
+    fc.property(randomModel, telemetry, (model, { bound, classes, steps }) => {
+      const hasOwnClasses = model.text.includes("\ntraffic:");
+      const named = bound.map(
+        (index, at) => `${model.nodeIds[index % model.nodeIds.length]!}${hasOwnClasses ? "" : classes[at]!}`,
+      );
+      const bindings = [...new Set(named)].sort((a, b) => Number(a.includes("@")) - Number(b.includes("@")));
       const plan = planOf(model, bindings);
       const run = new LiveRun(
         {
@@ -146,7 +153,7 @@ function checkAgainstOracle(run: LiveRun, plan: Plan, reference: ReferenceLedger
     ({ nodeId, columns }) => image.classSeries.get(nodeId)!.length === columns.length,
   );
   if (!isDecided) return;
-  const expected = batchRun(plan, bins, (seriesId, bin) => reference.cell(seriesId, bin));
+  const expected = batchRun(plan, bins, ...fed(plan, bins, reference));
   for (const id of plan.columnOf.keys()) {
     expect(bits(run.values(id)), `${id} after ${bins} bins of\n${model.text}`).toEqual(bits(expected.totals.get(id)!));
   }
@@ -168,15 +175,46 @@ function checkAgainstOracle(run: LiveRun, plan: Plan, reference: ReferenceLedger
 }
 
 /** Everything about the first bins, whole series at a time. */
-function batchRun(plan: Plan, bins: number, cell: (seriesId: string, bin: number) => number) {
+function batchRun(plan: Plan, bins: number, cell: Cell, given: NodeClasses = new Map()) {
   const batch = batchOfPlan(plan);
-  const { totals } = evaluateRouted(batch, bins, cell);
-  const classes = decomposeClasses(batch, totals);
+  const { totals } = evaluateRouted(batch, bins, cell, given);
+  const classes = decomposeClasses(batch, totals, { given });
   return {
     totals,
     classes,
     flows: { classes, edges: edgeSeries(batch, totals, classes), routers: routerClasses(batch, totals) },
   };
+}
+
+type Cell = (seriesId: string, bin: number) => number;
+
+/** Totals as they were fed, or the sum of what was fed of their classes; and those classes, scaled to the totals. */
+function fed(plan: Plan, bins: number, reference: ReferenceLedger): [Cell, NodeClasses] {
+  const isTotal = new Set(plan.bound.flatMap(({ seriesId, classId }) => (classId === null ? [seriesId] : [])));
+  const shares = Map.groupBy(
+    plan.bound.filter(({ classId }) => classId !== null),
+    ({ seriesId }) => seriesId,
+  );
+  const cell: Cell = (seriesId, bin) =>
+    isTotal.has(seriesId)
+      ? reference.cell(seriesId, bin)
+      : shares
+          .get(seriesId)!
+          .map((share) => reference.cell(inputName(share), bin))
+          .reduce((a, b) => a + b);
+  const given = Array.from(shares, ([seriesId, classes]) => {
+    const values = classes.map((share) => {
+      const cells = Float64Array.from({ length: bins }, (_, bin) => reference.cell(inputName(share), bin));
+      return [share.classId!, cells] as const;
+    });
+    const scaled = new ClassShares(values);
+    normalise(
+      scaled,
+      Float64Array.from({ length: bins }, (_, bin) => cell(seriesId, bin)),
+    );
+    return [seriesId, scaled] as const;
+  });
+  return [cell, new Map(given)];
 }
 
 /** The rules of admission and sealing once more, from the design's sentences: every frame is kept, nothing is incremental. */

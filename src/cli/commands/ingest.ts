@@ -229,6 +229,7 @@ async function openBundle(
     references: fileFeeds(model.source),
     conventions: conventionalFeeds(model.compiled),
     seriesOf: (binding) => seriesOfBinding(model.compiled, binding),
+    computesClasses: model.source.arrivals.length > 0,
     bins: grid.bins,
   };
   if (kind === "bundle") {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { FlowError } from "../../lib/errors.ts";
+import { inputName } from "../../model/plan.ts";
 import type { BindingRequest, CreateRunRequest, RunDescription, RunListItem } from "../../protocol/run.ts";
 import type { LiveState } from "../../protocol/run-event.ts";
 import { SCHEMA_VERSION } from "../../protocol/version.ts";
@@ -65,7 +66,7 @@ function describe(loop: RunLoop): RunDescription {
     hash: run.hash(),
     openBins: loop.standing.openBins,
     nodes: run.nodes,
-    bindings: run.plan.bound.map(({ seriesId }) => seriesId),
+    bindings: run.plan.bound.map(inputName),
     createdUtc: definition.createdUtc,
     checkpointEvery: definition.checkpointEvery,
     snapshot:
@@ -106,7 +107,7 @@ function parseCreateRequest(body: unknown): CreateRunRequest {
     return refuse("checkpointEvery must be a whole number of bins, at least 1.");
   }
   if (bindings !== undefined && !(Array.isArray(bindings) && bindings.every(isBinding))) {
-    return refuse("bindings must be a list of series ids or {nodeId, metric} objects.");
+    return refuse("bindings must be a list of series ids or {nodeId, metric, classId?} objects.");
   }
   return {
     mode,

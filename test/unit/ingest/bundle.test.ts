@@ -105,6 +105,11 @@ describe("a bundle with a manifest", () => {
       { type: "telemetry", binIndex: 0, nodeId: "Orders", metrics: { arrivals: 4 } },
       { type: "telemetry", binIndex: 0, nodeId: "Orders", classId: "Gold", metrics: { arrivals: 3 } },
     ]);
+    const computed = await readBundle(made.dir, { computesClasses: true });
+    expect(computed.bindings).toEqual([{ nodeId: "Orders", metric: "arrivals" }]);
+    expect(computed.warnings).toEqual([
+      "The model assigns classes itself (traffic.arrivals): of the bundle 1 file of a class is not fed.",
+    ]);
   });
 });
 

@@ -69,7 +69,8 @@ describe("what cannot be bound", () => {
       "unknown_binding",
       "arrivals, served, queueDepth",
     ],
-    ["a class", { nodeId: "Desk", metric: "arrivals", classId: "Gold" }, "class_telemetry_not_supported", "Gold"],
+    ["a class that is no file name", { nodeId: "Desk", metric: "arrivals", classId: "../x" }, "bad_class", "'../x'"],
+    ["a class of no series", "nowhere@Gold", "unknown_binding", "'nowhere'"],
   ])("%s", (_name, request, code, text) => {
     const { diagnostics } = resolveBindings(MODEL, [request, "arr"]);
     expect(diagnostics).toMatchObject([

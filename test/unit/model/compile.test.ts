@@ -88,7 +88,7 @@ describe("a plan", () => {
       ["Desk_capacity", 3],
     ]);
     expect(plan.bound).toEqual([
-      { column: 3, seriesId: "Desk_capacity", feeds: [{ nodeId: "Desk", role: "capacity" }] },
+      { column: 3, seriesId: "Desk_capacity", classId: null, feeds: [{ nodeId: "Desk", role: "capacity" }] },
     ]);
     expect(plan).toMatchObject({
       order: ["a", "b", "desk_queue"],

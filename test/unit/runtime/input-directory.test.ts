@@ -55,7 +55,7 @@ describe("cells", () => {
   test.each<[string, Partial<TelemetryFrame>, string, string]>([
     ["an unknown series", { seriesId: "zz", value: 1 }, "unbound_series", "is not a series of the model"],
     ["a computed series", { seriesId: "total", value: 1 }, "unbound_series", "is computed by the model"],
-    ["a series of a class", { seriesId: "a@A@Gold", value: 1 }, "unbound_series", "only totals are fed"],
+    ["a series of a class", { seriesId: "a@A@Gold", value: 1 }, "unbound_series", "'a' of class 'Gold' is not fed"],
     ["an unknown node", { nodeId: "Nobody", metrics: { arrivals: 1 } }, "unknown_node", "Desk, Back"],
     ["an unknown metric", { nodeId: "Back", metrics: { served: 1 } }, "unknown_metric", "it has: arrivals"],
     ["a metric of no role", { nodeId: "Desk", metrics: { joy: 1 } }, "unknown_metric", "'joy'"],
