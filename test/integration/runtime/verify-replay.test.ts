@@ -82,6 +82,30 @@ describe("the folder of a live run", () => {
     expect(await verifyReplay(directory)).toMatchObject({ comparedSeries: 1, isChainCompared: true, problems: [] });
   });
 
+  test.each([
+    ["beside the total", ["orders"]],
+    ["in place of the total", []],
+  ] as const)("fed by class %s keeps the cells as they came", async (_name, totals) => {
+    const { modelText, bindings } = pipelineScenario(5, BINS);
+    const others = bindings.filter((id) => typeof id === "string" && id !== "orders");
+    const byClass = Array.from({ length: BINS }, (_, binIndex): Frame[] => [
+      { type: "telemetry", binIndex, seriesId: "orders@Gold", value: (binIndex % 7) / 3 },
+      { type: "telemetry", binIndex, seriesId: "orders@Std", value: 1e9 / (1 + binIndex) },
+      ...totals.map((seriesId): Frame => ({ type: "telemetry", binIndex, seriesId, value: 3 * binIndex })),
+      { type: "watermark", binIndex },
+    ]).flat();
+    const fed = [...totals, "orders@Gold", "orders@Std", ...others];
+    const directory = await liveFolder({ modelText, bindings: fed, frames: byClass });
+    expect(readdirSync(path.join(directory, "model/live"))).toEqual(
+      expect.arrayContaining(["orders@Gold.csv", "orders@Std.csv"]),
+    );
+    expect(readdirSync(path.join(directory, "series"))).toEqual(
+      expect.arrayContaining(["orders@ORDERS@Gold.csv", "backlog@BACKLOG@Std.csv"]),
+    );
+    expect((await verifyRunFolder(directory)).problems).toEqual([]);
+    expect(await verifyReplay(directory)).toMatchObject({ isChainCompared: true, problems: [] });
+  });
+
   test("with a changed value differs: file, bin and both values are named", async () => {
     const directory = await liveFolder(pipelineScenario(1, BINS));
     const file = path.join(directory, "series/backlog@BACKLOG@DEFAULT.csv");
