@@ -40,8 +40,8 @@ export function modelText(model: ShortModel): string {
 
 /**
  * YAML of topology nodes in short form, for `ShortModel.topology`: `Desk:queue arrivals=a served=b initial=2
- * schedule=3,-1 parallelism=2 slaMin=90`. `initial`, `schedule` and `wipLimit` belong to the node, the others to its
- * semantics.
+ * schedule=3,-1 parallelism=2 slaMin=90`. `initial`, `schedule`, `wipLimit` and `constraint` belong to the node, the
+ * others to its semantics.
  */
 export function topologyNodes(...nodes: readonly string[]): string {
   const lines = nodes.flatMap((node) => {
@@ -49,7 +49,7 @@ export function topologyNodes(...nodes: readonly string[]): string {
     const [id, kind] = head!.split(":");
     const pairs = fields.map((field) => field.split("=") as [string, string]);
     const own = new Map(pairs);
-    const semantics = pairs.filter(([name]) => !["initial", "schedule", "wipLimit"].includes(name));
+    const semantics = pairs.filter(([name]) => !["initial", "schedule", "wipLimit", "constraint"].includes(name));
     return [
       `    - id: ${id}`,
       `      kind: ${kind}`,
@@ -58,6 +58,7 @@ export function topologyNodes(...nodes: readonly string[]): string {
         ? ["      dispatchSchedule:", ...scheduleLines(own.get("schedule")!).map((line) => `        ${line}`)]
         : []),
       ...(own.has("wipLimit") ? [`      wipLimit: ${own.get("wipLimit")}`] : []),
+      ...(own.has("constraint") ? [`      constraints: [${own.get("constraint")}]`] : []),
       "      semantics:",
       ...semantics.map(([name, value]) => `        ${name}: ${value}`),
     ];

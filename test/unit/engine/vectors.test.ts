@@ -1,14 +1,19 @@
 import { describe, expect, test } from "vitest";
+import type { StateWindow } from "../../../src/analysis/query/answers.ts";
+import { StateQuery } from "../../../src/analysis/query/state-query.ts";
 import { edgeSeries } from "../../../src/engine/batch-edges.ts";
 import { runSimulation } from "../../../src/engine/batch-run.ts";
 import { Evaluator } from "../../../src/engine/evaluator.ts";
 import { compileModel } from "../../../src/model/compile.ts";
+import { parseExpression } from "../../../src/model/expression.ts";
 import type { Model } from "../../../src/model/model.ts";
 import { parseModel } from "../../../src/model/parse.ts";
 import type { EdgeSeriesColumn, Plan } from "../../../src/model/plan.ts";
 import { timestampedRunId } from "../../../src/protocol/ids.ts";
 import { LiveRun } from "../../../src/runtime/live-run.ts";
 import { modelText } from "../../support/model-builder.ts";
+import { queryRunOf } from "../../support/query-run.ts";
+import { QUERY_VECTORS } from "./query-vectors.ts";
 import { VECTORS, type Vector } from "./vectors.ts";
 
 function modelOf({ model: short, unvalidated, id }: Vector): Model {
@@ -101,10 +106,20 @@ function binByBin(vector: Vector, execution: "interpreted" | "compiled"): Figure
   return new Map(names.map(([name, column]) => [name, rows.map((row) => row[column]!)]));
 }
 
+function queryOf(vector: Vector): StateQuery {
+  return new StateQuery(queryRunOf(liveRunOf(vector).image()));
+}
+
+function windowOf(vector: Vector): StateWindow {
+  return queryOf(vector).window({ start: 0, count: planOf(vector).source.grid.bins });
+}
+
 /** Bits as text; the table does not tell −0 from 0. */
 const figures = (values: Iterable<number>): string[] => Array.from(values, (value) => String(value + 0));
 
-describe.each(VECTORS)("$id $title", (vector) => {
+const ALL_VECTORS = [...VECTORS, ...QUERY_VECTORS];
+
+describe.each(ALL_VECTORS)("$id $title", (vector) => {
   if (vector.refused !== undefined) {
     test("is refused", () => {
       expect(() => planOf(vector)).toThrow(vector.refused!);
@@ -135,15 +150,53 @@ describe.each(VECTORS)("$id $title", (vector) => {
       }
     });
   }
-  if (warnings !== undefined) {
+  const { faults, window, sla, limited, snapshots, queryWarnings, noWarnings } = vector;
+  if (warnings ?? noWarnings) {
     test("warnings", () => {
       const active = liveRunOf(vector).image().warnings;
-      for (const warning of warnings) expect(active).toContainEqual(expect.objectContaining(warning));
+      for (const warning of warnings ?? []) expect(active).toContainEqual(expect.objectContaining(warning));
+      for (const code of noWarnings ?? []) expect(active.map((warning) => warning.code)).not.toContain(code);
     });
   }
+  test.each(Object.entries(faults ?? {}))("%s is no expression", (text, position) => {
+    expect(parseExpression(text)).toMatchObject({ ok: false, position });
+  });
+  if (window ?? sla ?? limited ?? queryWarnings) {
+    test("window query", () => {
+      const answer = windowOf(vector);
+      const node = (id: string) => answer.nodes.find((entry) => entry.id === id);
+      for (const [id, series] of Object.entries(window ?? {})) {
+        const shown = node(id) ?? answer.edges.find((edge) => edge.id === id);
+        for (const [name, cells] of Object.entries(series)) {
+          expect(shown?.series.get(name), `${id} ${name}`).toEqual(cells);
+        }
+      }
+      for (const [id, targets] of Object.entries(sla ?? {})) {
+        const shown = Object.fromEntries(node(id)!.sla!.map(({ kind, values }) => [kind, values]));
+        expect(shown, id).toMatchObject(targets);
+      }
+      for (const [id, status] of Object.entries(limited ?? {})) {
+        expect([...node(id)!.constraintStatus!.values()], id).toEqual([status]);
+      }
+      const found: { readonly code: string }[] = [
+        ...answer.warnings,
+        ...answer.nodes.flatMap(({ telemetry }) => telemetry.warnings),
+      ];
+      for (const warning of queryWarnings ?? []) expect(found).toContainEqual(expect.objectContaining(warning));
+      for (const code of noWarnings ?? []) expect(found.map((warning) => warning.code)).not.toContain(code);
+    });
+  }
+  test.each(snapshots ?? [])("snapshot of $node at $bin", ({ bin, node, figures: wanted, sla: targets }) => {
+    const shown = queryOf(vector)
+      .snapshot(bin)
+      .nodes.find(({ id }) => id === node)!;
+    expect({ ...shown.metrics, ...shown.derived }).toMatchObject(wanted ?? {});
+    const byKind = Object.fromEntries(shown.sla.map(({ kind, status, value }) => [kind, { status, value }]));
+    expect(byKind).toMatchObject(targets ?? {});
+  });
 });
 
 test("every row has its own id", () => {
-  const ids = VECTORS.map(({ id }) => id);
+  const ids = ALL_VECTORS.map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
 });

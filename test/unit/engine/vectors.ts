@@ -24,6 +24,25 @@ export interface Vector {
   readonly expressions?: Readonly<Record<string, string>>;
   /** Rewritten references, as `node.role`. */
   readonly references?: Readonly<Record<`${string}.${SeriesRole}`, string>>;
+  /** Series of a window over all bins, by node and by edge. */
+  readonly window?: Readonly<Record<string, Readonly<Record<string, readonly (number | null)[]>>>>;
+  /** Values of targets in that window, by node and kind. */
+  readonly sla?: Readonly<Record<string, Readonly<Record<string, readonly (number | null)[]>>>>;
+  /** Figures of a node in the snapshot of a bin, among others; `sla` by kind. */
+  readonly snapshots?: readonly {
+    readonly bin: number;
+    readonly node: string;
+    readonly figures?: Readonly<Record<string, number | string | null>>;
+    readonly sla?: Readonly<Record<string, { readonly status: string; readonly value: number | null }>>;
+  }[];
+  /** Constraint status in the window, by node. */
+  readonly limited?: Readonly<Record<string, readonly number[]>>;
+  /** What queries find about single nodes and the window, by code; streaks with their bins. */
+  readonly queryWarnings?: readonly { readonly code: string; readonly startBin?: number; readonly endBin?: number }[];
+  /** Codes that must be among neither kind of warnings. */
+  readonly noWarnings?: readonly string[];
+  /** Position of the fault in each text that is no expression. */
+  readonly faults?: Readonly<Record<string, number>>;
   /** Warnings that must be active at the end, among others. */
   readonly warnings?: readonly Partial<Warning>[];
   /** The model is refused, in these words among others. */
@@ -31,8 +50,7 @@ export interface Vector {
 }
 
 /**
- * The rows that a run shows in its series, warnings or plan; the others are about single parts and tested with these.
- * Where FlowTime fails or reads zeros by a defect (D1–D5) the causal solution stands, which the table names too.
+ * The rows about evaluation; those about queries are in query-vectors.ts. Where FlowTime fails or reads zeros by a defect (D1–D5) the causal solution stands, which the table names too.
  */
 export const VECTORS: readonly Vector[] = [
   {
