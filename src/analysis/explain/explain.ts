@@ -141,8 +141,9 @@ class Explainer {
     const value = this.values.value(column, bin);
 
     if (operator.op === "input") {
-      const { feeds } = plan.bound[operator.input]!;
-      const roles = feeds.map((feed) => `${feed.nodeId} ${feed.role}`).join(", ");
+      const { classId, feeds } = plan.bound[operator.input]!;
+      const ofClass = classId === null ? "" : ` of class ${classId}`;
+      const roles = feeds.map((feed) => `${feed.nodeId} ${feed.role}${ofClass}`).join(", ");
       const notes = Number.isNaN(value) ? ["no telemetry in this bin: a gap, which counts as NaN"] : [];
       const about = roles === "" ? "telemetry" : `telemetry: ${roles}`;
       return this.describe({ series, kind: "telemetry", about, value, notes }, number(value), "telemetry", bin, depth);
@@ -159,12 +160,16 @@ class Explainer {
       );
     }
     const formula = formulas.definition(column, bin);
+    const classes = isNode ? plan.bound.flatMap(({ seriesId, classId }) => (seriesId === id ? [classId] : [])) : [];
     const isRouted = isNode && operator.op === "copy" && plan.columns[operator.a]!.origin === "intermediate";
-    const { kind, about } = isRouted
-      ? { kind: "routed" as const, about: `routed here by ${this.routersTo(id)}` }
-      : isNode && node !== undefined
-        ? describeNode(node)
-        : this.describeDerived(column);
+    const { kind, about } =
+      classes.length > 0
+        ? { kind: "telemetry" as const, about: `sum of the classes that telemetry gives: ${classes.join(", ")}` }
+        : isRouted
+          ? { kind: "routed" as const, about: `routed here by ${this.routersTo(id)}` }
+          : isNode && node !== undefined
+            ? describeNode(node)
+            : this.describeDerived(column);
     // A node's own text; a formula as computed where there is none, or where the data asks for more than the text says.
     const words = kind === "expr" && node?.kind === "expr" ? node.expr : inWords(formula, this.rootBin);
     return this.describe({ series, kind, about, value, notes: formulas.notes }, formula, words, bin, depth);

@@ -244,3 +244,16 @@ describe("what cannot be explained", () => {
     expect(explanation.isTruncated).toBe(true);
   });
 });
+
+test("a series of which telemetry gives the classes is their sum", () => {
+  const explain = explainer(
+    { nodes: ["a=[1,1]"], topology: topologyNodes("Desk:sink arrivals=a served=a") },
+    { bindings: ["a@Gold", "a@Std"], cells: [[3, 4]], bins: 1 },
+  );
+  expect(explain("a", 0)).toMatchObject({
+    kind: "telemetry",
+    about: "sum of the classes that telemetry gives: Gold, Std",
+    numbers: "3 + 4",
+    value: 7,
+  });
+});
