@@ -54,6 +54,8 @@ export interface FeederOptions {
   readonly speed: number | null;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** An id that nobody has had before. */
+  readonly newProducerId: () => string;
   /** The engine after it was lost; null while there is none. Default: the same address again. */
   readonly findAgain?: () => Promise<EngineClient | null>;
   readonly onRefused: (refusal: Refusal) => void;
@@ -63,8 +65,8 @@ export interface FeederOptions {
 
 /**
  * Sends frames to a run, in order: one batch on its way at a time, whatever has come meanwhile is the next one, and the
- * source is not read while too much waits. A lost engine is waited for; a batch sent twice is no harm, since the engine
- * knows the frames it has.
+ * source is not read while too much waits. A lost or busy engine is waited for. Batches are numbered, so one whose answer
+ * was lost is sent again as it was, and gets the answer of the first time.
  */
 export class Feeder {
   readonly totals: FeedTotals = { accepted: 0, duplicates: 0, late: 0, rejected: 0, sealedBin: -1 };
@@ -78,10 +80,13 @@ export class Feeder {
   #startedMs: number | null = null;
   #firstBin = 0;
   #newestBin = -1;
+  #producerId: string;
+  #seq = 0;
 
   constructor(options: FeederOptions) {
     this.#options = options;
     this.#client = options.client;
+    this.#producerId = options.newProducerId();
   }
 
   /** The engine that is fed now: another one when it was restarted at another address. */
@@ -169,16 +174,28 @@ export class Feeder {
     let lostMs: number | null = null;
     for (let failures = 1; ; failures++) {
       try {
-        const answer = await this.#client.sendFrames(runId, body);
+        const producer = { id: this.#producerId, epoch: 0, seq: this.#seq };
+        const answer = await this.#client.sendFrames(runId, body, { producer });
+        this.#seq++;
         if (lostMs !== null) onNotice(`the engine is back after ${((clock.now() - lostMs) / 1000).toFixed(1)} s`);
         return answer;
       } catch (error) {
-        if (!(error instanceof ClientError) || !error.retryable) throw error;
+        if (!(error instanceof ClientError)) throw error;
+        if (error.code === "sequence_gap" && this.#seq > 0) {
+          // The engine has forgotten us. It knows the frames it has, so counting anew does no harm.
+          onNotice("the engine does not know this producer any more; its batches are numbered anew");
+          this.#producerId = this.#options.newProducerId();
+          this.#seq = 0;
+          continue;
+        }
+        if (!error.retryable) throw error;
         lostMs ??= clock.now();
         const leftMs = lostMs + RETRY_FOR_MS - clock.now();
         if (leftMs <= 0) throw error;
         if (failures === 1) onNotice(`${firstLine(error.message)}; trying again for ${RETRY_FOR_MS / 1000} s`);
-        await this.#wait(Math.min(leftMs, backoffDelayMs(failures, BACKOFF, random())));
+        // Not before the engine asked for, and not all at once.
+        const asked = (error.retryAfterMs ?? 0) * (1 + BACKOFF.jitter * random());
+        await this.#wait(Math.min(leftMs, Math.max(asked, backoffDelayMs(failures, BACKOFF, random()))));
         if (signal.aborted) return null;
         this.#client = (await this.#options.findAgain?.()) ?? this.#client;
       }

@@ -21,17 +21,22 @@ export interface ClientErrorOptions {
   /** HTTP status of the answer, null when there was none. */
   readonly status?: number | null;
   readonly diagnostics?: readonly ProblemDiagnostic[];
+  /** What a busy engine asks to wait. */
+  readonly retryAfterMs?: number | null;
 }
 
 /** A call to the engine that failed. `message` may have a second line that says what to do. */
 export class ClientError extends FlowError<ClientErrorCode> {
   readonly status: number | null;
   readonly diagnostics: readonly ProblemDiagnostic[];
+  /** What a busy engine asks to wait; null when it did not say. */
+  readonly retryAfterMs: number | null;
 
   constructor(code: ClientErrorCode, message: string, options: ClientErrorOptions = {}) {
     super(code, message, options);
     this.status = options.status ?? null;
     this.diagnostics = options.diagnostics ?? [];
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
 

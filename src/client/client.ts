@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import type { CaptureLine } from "../protocol/capture.ts";
 import type { ExplainAnswer, ExplainQuery } from "../protocol/explanation.ts";
 import type { IngestAnswer } from "../protocol/frame.ts";
+import { PRODUCER_HEADERS } from "../protocol/producer.ts";
 import type { CreateRunRequest, EngineState, RunDescription, RunListItem, SnapshotReference } from "../protocol/run.ts";
 import type { LiveState } from "../protocol/run-event.ts";
 import { ClientError } from "./client-error.ts";
@@ -19,6 +20,11 @@ export interface SendFramesOptions {
   readonly signal?: AbortSignal;
   /** One bad line refuses the whole batch. Default false: the answer names the bad lines, the others are taken. */
   readonly atomic?: boolean;
+  /**
+   * The caller's count of its batches, which makes a repeat harmless whatever became of the first try: `epoch` from 0,
+   * `seq` from 0 without a gap. The caller then tries again by itself, busy engines included.
+   */
+  readonly producer?: { readonly id: string; readonly epoch: number; readonly seq: number };
 }
 
 export interface CaptureRequest {
@@ -75,11 +81,13 @@ export class EngineClient {
    */
   async sendFrames(runId: string, body: FrameBody, options: SendFramesOptions = {}): Promise<IngestAnswer> {
     const query = options.atomic === true ? "?atomic=true" : "";
+    const { producer } = options;
     return this.#object<IngestAnswer>(`${runPath(runId)}/frames${query}`, {
       body,
       contentType: "application/x-ndjson",
       timeoutMs: null,
       isAnswer: (answer) => typeof (answer as Partial<IngestAnswer>).rejected === "number",
+      ...(producer === undefined ? {} : { headers: headersOf(producer), triesAgain: false }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   }
@@ -131,6 +139,10 @@ export class EngineClient {
       `${this.baseUrl}${path} did not answer with ${expected}: another program, or another version of the engine?`,
     );
   }
+}
+
+function headersOf({ id, epoch, seq }: NonNullable<SendFramesOptions["producer"]>): Record<string, string> {
+  return { [PRODUCER_HEADERS.id]: id, [PRODUCER_HEADERS.epoch]: `${epoch}`, [PRODUCER_HEADERS.seq]: `${seq}` };
 }
 
 /** Path of a run's resources; any text is safe in it. */

@@ -28,11 +28,14 @@ export type FrameBody = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8A
 export interface CallOptions {
   readonly method?: "GET" | "POST" | "DELETE";
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** A stream can be read once only, so a call with one is never tried again. */
   readonly body?: FrameBody;
   readonly signal?: AbortSignal;
   /** Default: the client's. `null` = as long as it takes. */
   readonly timeoutMs?: number | null;
+  /** Default: the call waits and tries again while the engine is busy. False: the caller does. */
+  readonly triesAgain?: boolean;
   /** Whether the body of a failing status is the call's own answer all the same, and no problem. Default: never. */
   readonly isAnswer?: (body: unknown) => boolean;
 }
@@ -75,7 +78,8 @@ export class Http {
   /** The answer of the last try, or the body of a failing status that is an answer all the same. */
   async #answer(path: string, options: CallOptions): Promise<Response | { readonly body: unknown }> {
     const replayable =
-      options.body === undefined || typeof options.body === "string" || options.body instanceof Uint8Array;
+      options.triesAgain !== false &&
+      (options.body === undefined || typeof options.body === "string" || options.body instanceof Uint8Array);
     let waitedMs = 0;
     for (let attempt = 1; ; attempt++) {
       const response = await this.#send(path, options);
@@ -84,7 +88,7 @@ export class Http {
         const body = parseObject(await response.clone().text());
         if (options.isAnswer(body)) return { body };
       }
-      const error = await problemOf(response, `${this.baseUrl}${path}`);
+      const error = await problemOf(response, `${this.baseUrl}${path}`, this.#clock.now());
       if (!replayable || !isBusy(response.status) || attempt >= MAX_TRIES) throw error;
       const delayMs = retryAfterMs(response.headers.get("retry-after"), this.#clock.now());
       if (waitedMs + delayMs > MAX_WAIT_MS) throw error;
@@ -101,6 +105,7 @@ export class Http {
       method: options.method ?? (options.body === undefined ? "GET" : "POST"),
       headers: {
         accept: "application/json",
+        ...options.headers,
         ...(options.contentType === undefined ? {} : { "content-type": options.contentType }),
       },
       ...(present.length === 0 ? {} : { signal: AbortSignal.any(present) }),
@@ -188,16 +193,28 @@ export function retryAfterMs(header: string | null, nowMs: number): number {
   return Number.isNaN(at) ? DEFAULT_RETRY_AFTER_MS : Math.max(0, at - nowMs);
 }
 
-/** The error an answer with a failing status stands for, whatever its body looks like. */
-export async function problemOf(response: Response, url: string): Promise<ClientError> {
+/**
+ * The error an answer with a failing status stands for, whatever its body looks like.
+ * @param nowMs for `Retry-After`; left out where nobody waits by it
+ */
+export async function problemOf(response: Response, url: string, nowMs?: number): Promise<ClientError> {
   const text = await response.text().catch(() => "");
   const body = parseObject(text);
   const status = response.status;
-  const retryable = isBusy(status);
+  // A body that took too long may come in time when it is sent again.
+  const retryable = isBusy(status) || status === 408;
+  const header = response.headers.get("retry-after");
+  const retryAfter = header === null || nowMs === undefined ? null : retryAfterMs(header, nowMs);
   if (typeof body.error === "string" && isProblemCode(body.code)) {
     const problem = body as unknown as Problem;
     const diagnostics = Array.isArray(problem.diagnostics) ? problem.diagnostics : [];
-    return new ClientError(problem.code, problem.error, { status, retryable, diagnostics, facts: { url, status } });
+    return new ClientError(problem.code, problem.error, {
+      status,
+      retryable,
+      retryAfterMs: retryAfter,
+      diagnostics,
+      facts: { url, status },
+    });
   }
   const said = [body.error, body.detail, body.title, text.slice(0, 200)].find(
     (part) => typeof part === "string" && part !== "",
@@ -205,7 +222,7 @@ export async function problemOf(response: Response, url: string): Promise<Client
   return new ClientError(
     "unexpected_answer",
     `${url} answered ${status}${said === undefined ? "" : `: ${String(said)}`}`,
-    { status, retryable, facts: { url, status } },
+    { status, retryable, retryAfterMs: retryAfter, facts: { url, status } },
   );
 }
 

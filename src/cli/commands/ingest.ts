@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { EngineClient } from "../../client/client.ts";
 import { ClientError } from "../../client/client-error.ts";
@@ -83,6 +84,7 @@ export async function ingest(name: string, options: IngestOptions, context: Comm
     signal,
     speed,
     random: Math.random,
+    newProducerId: () => `flowtime-ingest-${randomUUID()}`,
     ...(options.engine === undefined ? { findAgain: () => engineClient(options, context.clock) } : {}),
     onRefused: (refusal) => report.add(refusal),
     onNotice: (text) => say(`flowtime: ${text}`),

@@ -12,7 +12,7 @@ test("every problem of the engine has an exit code that fits its status", () => 
     const exit = exitCodeOf(new ClientError(code as keyof typeof PROBLEMS, code, { status }));
     if (NOT_THERE.has(code)) expect([code, exit]).toEqual([code, EXIT.no]);
     else if (code === "method_not_allowed") expect(exit).toBe(EXIT.engine);
-    else if (status === 429 || status === 503) expect([code, exit]).toEqual([code, EXIT.connection]);
+    else if (status === 408 || status === 429 || status === 503) expect([code, exit]).toEqual([code, EXIT.connection]);
     else if (status >= 500) expect([code, exit]).toEqual([code, EXIT.engine]);
     else expect([code, exit]).toEqual([code, EXIT.usage]);
   }

@@ -44,6 +44,7 @@ function feederOf(answers: readonly Answer[], options: Partial<FeederOptions> = 
       return result;
     },
   });
+  let producers = 0;
   const abort = new AbortController();
   onTestFinished(() => abort.abort());
   const feeder = new Feeder({
@@ -53,6 +54,7 @@ function feederOf(answers: readonly Answer[], options: Partial<FeederOptions> = 
     signal: abort.signal,
     speed: null,
     random: () => 0.5,
+    newProducerId: () => `producer-${++producers}`,
     onRefused: (refusal) => refusals.push(refusal),
     onNotice: (text) => notices.push(text),
     onProgress: () => {},
