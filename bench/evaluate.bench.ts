@@ -4,6 +4,8 @@
  * not the code), and through the whole-window oracle that the evaluator is tested against.
  * Counted are operators of the plan that compute something: literals are written once, before the first bin.
  */
+import { spawnSync } from "node:child_process";
+import path from "node:path";
 import { evaluateWindow } from "../src/engine/batch.ts";
 import { Evaluator } from "../src/engine/evaluator.ts";
 import { compileModel } from "../src/model/compile.ts";
@@ -18,6 +20,9 @@ const SIZES = [
   [20, 1_000],
   [100, 10_000],
   [1_000, 2_000],
+  // 20,016 and 36,000 operators: no cliff where generated code grows.
+  [1_112, 1_000],
+  [2_000, 500],
 ] as const;
 /** Bins at which the plain way is measured, besides the last one. */
 const MARKS = [10, 100, 1_000];
@@ -160,3 +165,25 @@ const text = ({ median, low, high }: ReturnType<typeof costAt>): string =>
 console.log(
   `\na bin of 100 stations: ${text(early)} at bin 100, ${text(late)} at bin ${LATE_BIN}: ${(late.median / early.median).toFixed(2)}x`,
 );
+
+/** What a bin allocates once everything is warm: in a process of its own, whose collector tells when it runs. */
+function printAllocation(): void {
+  const script = path.join(import.meta.dirname, "allocation.ts");
+  const flags = ["--trace-gc", "--expose-gc", "--max-semi-space-size=64", "--import", "tsx"];
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, script], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`bench/allocation.ts failed: ${stderr}`);
+  let collections = 0;
+  const rows = [["20 stations, warm", "bytes a bin", "bins", "collections"]];
+  for (const line of stdout.split("\n")) {
+    if (line.startsWith("begin ")) collections = 0;
+    else if (/ (Scavenge|Mark-Compact) /.test(line)) collections++;
+    else if (line.startsWith("end ")) {
+      const { name, bins, bytes } = JSON.parse(line.slice(4)) as { name: string; bins: number; bytes: number };
+      rows.push([name, String(Math.round(bytes / bins)), String(bins), String(collections)]);
+    }
+  }
+  console.log();
+  printTable(rows);
+}
+
+printAllocation();

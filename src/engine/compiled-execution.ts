@@ -57,12 +57,18 @@ export class CompiledExecution implements Execution {
   }
 
   step(t: number, inputs: Float64Array): void {
-    const { rows, functions } = this;
+    const { rows, functions, constants, inputs: bound } = this;
     const row = t & this.mask;
     const start = row * this.width;
-    for (const { out, values } of this.constants)
+    // Plain loops: an iterator makes an object for every step of it, and a bin must make none.
+    for (let index = 0; index < constants.length; index++) {
+      const { out, values } = constants[index]!;
       rows[start + out] = values[t < values.length ? t : t % values.length]!;
-    for (const { out, input } of this.inputs) rows[start + out] = inputs[input]!;
+    }
+    for (let index = 0; index < bound.length; index++) {
+      const { out, input } = bound[index]!;
+      rows[start + out] = inputs[input]!;
+    }
     const base = row * this.rowBytes;
     for (let index = 0; index < functions.length; index++) functions[index]!(base, t);
   }

@@ -11,6 +11,7 @@ export class History {
   readonly width: number;
   private readonly retainedBins: number;
   private readonly blocks: (Float64Array | null)[] = [];
+  private readonly heads = new WeakMap<Float64Array, Float64Array>();
   private spare: Float64Array | null = null;
   private bins = 0;
   private firstBlock = 0;
@@ -35,7 +36,7 @@ export class History {
     const offset = this.bins % BLOCK_BINS;
     if (offset === 0) this.blocks.push(this.newBlock());
     const block = this.blocks[this.blocks.length - 1]!;
-    block.set(row.length === this.width ? row : row.subarray(0, this.width), offset * this.width);
+    block.set(this.head(row), offset * this.width);
     this.bins++;
     if (this.bins - this.firstBin > this.retainedBins + BLOCK_BINS) this.dropOldest();
   }
@@ -60,6 +61,17 @@ export class History {
     const values = new Float64Array(Math.max(0, to - from));
     for (let bin = from; bin < to; bin++) values[bin - from] = this.value(bin, column);
     return values;
+  }
+
+  /** The first `width` values of a row. An evaluator's rows come round, so their views are kept: appending makes no object. */
+  private head(row: Float64Array): Float64Array {
+    if (row.length === this.width) return row;
+    let view = this.heads.get(row);
+    if (view === undefined) {
+      view = row.subarray(0, this.width);
+      this.heads.set(row, view);
+    }
+    return view;
   }
 
   private blockOf(bin: number): Float64Array {
