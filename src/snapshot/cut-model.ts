@@ -12,7 +12,8 @@ import {
 import { invariant } from "../lib/assert.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 
-interface Edit {
+/** A stretch of text and what stands in its place. */
+export interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
@@ -41,14 +42,19 @@ export function cutModelText(text: string, bins: number): string {
     cutLists.add(values);
     if (edit !== null) edits.push(edit);
   }
+  return applyEdits(text, edits);
+}
+
+/** @param edits that do not overlap, in any order */
+export function applyEdits(text: string, edits: readonly Edit[]): string {
   // From the end, so that earlier offsets stay true.
   return edits
-    .sort((a, b) => b.start - a.start)
+    .toSorted((a, b) => b.start - a.start)
     .reduce((cut, edit) => cut.slice(0, edit.start) + edit.text + cut.slice(edit.end), text);
 }
 
 /** `values` of the const nodes, each the very list it names when it is an alias. */
-function* constValues(document: Document.Parsed): Generator<YAMLSeq> {
+export function* constValues(document: Document.Parsed): Generator<YAMLSeq> {
   const nodes = document.get("nodes");
   if (!isSeq(nodes)) return;
   for (const item of nodes.items) {
