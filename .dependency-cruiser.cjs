@@ -73,7 +73,7 @@ module.exports = {
       from: {
         path: "^src/cli/",
         pathNot:
-          "^src/cli/commands/(serve|ingest|run|validate|runs|verify|export|artifacts|replay|telemetry-capture|telemetry-bundle)\\.ts$",
+          "^src/cli/commands/(serve|ingest|run|validate|runs|verify|export|artifacts|replay|telemetry-capture|telemetry-bundle|feed-source|feed-run)\\.ts$",
       },
       to: { path: "^src/(server|runtime|engine|analysis|model|log|hub|ingest|snapshot|auth)/" },
     },

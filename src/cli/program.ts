@@ -174,7 +174,7 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--depth <n>", "levels to explain: 1 is the series alone", "2")
     .option("--json", "print one JSON object");
 
-  declareRunFolders(program, command);
+  declareRunFolders(program, command, (declared) => withEngine(declared, env));
   declareStream(program, command, env);
   declareHelp(program, context);
   return program;

@@ -10,8 +10,8 @@ type Declare = <Args extends readonly unknown[]>(
   parent?: Command,
 ) => Command;
 
-/** Commands about run folders that need no engine: `verify`, `export`, `artifacts …`. */
-export function declareRunFolders(program: Command, command: Declare): void {
+/** Commands about run folders: `verify`, `export`, `replay`, `artifacts …`. */
+export function declareRunFolders(program: Command, command: Declare, withEngine: (command: Command) => Command): void {
   command(
     "verify",
     "Check a run folder, ours or FlowTime's: every hash, the layout, the form of every file, and what they say of each other.\n" +
@@ -45,6 +45,28 @@ export function declareRunFolders(program: Command, command: Declare): void {
         .choices(["grid", "flowtime"])
         .default("grid"),
     );
+
+  withEngine(
+    command(
+      "replay",
+      "Replay a stored run (ours or FlowTime's) or a telemetry bundle as a live run, at any speed, and follow it: a live table\n" +
+        "on a terminal, NDJSON elsewhere. Without a running engine, one is started for as long as it takes. The run folder is named\n" +
+        "on stderr. What a live run wrote must come to the same hash again; if not, the exit code is 1.",
+      `flowtime replay data/run_20261123T090000Z_a1b2c3d4 --speed 4
+       flowtime replay fixtures/bundles/order-pipeline --speed 600x
+       flowtime replay run_deterministic_d4fdce42 --json | jq -c 'select(.type=="warning")'`,
+      async () => (await import("./commands/replay.ts")).replay,
+    ).argument("<source>", "run folder, its name in the data folder, or bundle folder"),
+  )
+    .option("--speed <n>", "bins per second (8), multiples of real time (60x), or max", "max")
+    .option("--run <id>", "id of the new run (default: made up)")
+    .option("--json", "NDJSON, also on a terminal (short for --output ndjson)")
+    .option("--output <face>", "auto, tui, lines, ndjson or quiet (only the run folder, on stdout)", "auto")
+    .option("--node <id>", "show only this node; repeatable", (id: string, before: readonly string[] = []) => [
+      ...before,
+      id,
+    ])
+    .option("--ascii", "no characters beyond ASCII on the screen");
 
   declareArtifacts(program, command);
 }

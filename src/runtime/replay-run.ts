@@ -31,3 +31,24 @@ export function replayRun(inputs: RunInputs): ReplayResult {
   }
   return { ok: true, image: run.image() };
 }
+
+/**
+ * The inputs of a stored run as a live run takes them. A model alone has no telemetry: its declared series (const, pmf) take
+ * that place, with their own values, so that bins come one after the other. What routers fill stays computed.
+ */
+export function liveInputs(inputs: RunInputs): RunInputs {
+  if (inputs.bindings.length > 0 || inputs.kind === "live") return inputs;
+  const { model } = parseModel(inputs.modelText);
+  const replayed = model === null ? null : replayRun({ ...inputs, kind: "simulation" });
+  if (model === null || !replayed?.ok) return inputs;
+  const routed = new Set(
+    model.nodes.flatMap((node) => (node.kind === "router" ? node.routes : [])).map(({ target }) => target),
+  );
+  const declared = new Set(
+    model.nodes.filter(({ id, kind }) => (kind === "const" || kind === "pmf") && !routed.has(id)).map(({ id }) => id),
+  );
+  const feeds = replayed.image.series
+    .filter(({ id }) => declared.has(id))
+    .map(({ id, values }) => ({ target: id, values }));
+  return { ...inputs, bindings: feeds.map(({ target }) => target), feeds };
+}

@@ -1,21 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import type { EngineClient } from "../../client/client.ts";
-import { ClientError } from "../../client/client-error.ts";
-import type { ReadBundleOptions } from "../../ingest/bundle.ts";
 import type { FrameLine } from "../../ingest/frame-lines.ts";
-import { parseUtc } from "../../lib/utc-time.ts";
-import type { Model } from "../../model/model.ts";
-import { encodeFrame, type Frame } from "../../protocol/frame.ts";
-import type { BindingRequest, CreateRunRequest, Grid, RunDescription } from "../../protocol/run.ts";
+import type { BindingRequest } from "../../protocol/run.ts";
 import type { CommandContext, EngineOptions } from "../command.ts";
 import { counted, dataHint, fileError, pathKind, readInput, wholeNumber } from "../command.ts";
 import { engineClient } from "../engine.ts";
 import { CliError, EXIT, type ExitCode } from "../exit-code.ts";
-import { Feeder, type FeedItem, type FeedTotals } from "../feed.ts";
+import { Feeder, type FeedTotals } from "../feed.ts";
 import { Progress } from "../progress.ts";
 import { RefusalReport } from "../refusals.ts";
 import { awaitResult, type RunResult } from "../run-result.ts";
+import { connect, Intake, openRun } from "./feed-run.ts";
+import { type ModelInUse, modelInUse, openBundle, type Source, watchOptions } from "./feed-source.ts";
 
 export interface IngestOptions extends EngineOptions {
   readonly model?: string;
@@ -31,25 +27,6 @@ export interface IngestOptions extends EngineOptions {
 }
 
 type SourceKind = "bundle" | "growing bundle" | "file" | "stdin";
-
-/** Frames to feed a run with, whatever they are read from. */
-interface Source {
-  /** To ask for when the run is created. */
-  readonly bindings: readonly BindingRequest[];
-  readonly warnings: readonly string[];
-  readonly lines: AsyncIterable<FrameLine> | Iterable<FrameLine>;
-  /** How a report names a line of it. */
-  readonly label: (line: FrameLine) => string;
-}
-
-interface ModelInUse {
-  readonly text: string;
-  /** With generated nodes where it compiles. */
-  readonly compiled: Model;
-  readonly source: Model;
-}
-
-const MINUTES_OF = { minutes: 1, hours: 60, days: 1_440, weeks: 10_080 } as const;
 
 /** Feeds a run from a bundle, a file or a pipe; prints the run folder in the end. */
 export async function ingest(name: string, options: IngestOptions, context: CommandContext): Promise<ExitCode> {
@@ -139,19 +116,7 @@ async function modelOf(
 ): Promise<ModelInUse | null> {
   const text = await modelText(name, kind, options, context);
   if (text === null) return null;
-  const [{ parseModel }, { compileModel }] = await Promise.all([
-    import("../../model/parse.ts"),
-    import("../../model/compile.ts"),
-  ]);
-  const { model, diagnostics } = parseModel(text);
-  if (model === null) {
-    const { renderDiagnostic } = await import("../../model/render-diagnostics.ts");
-    const fileName = options.model ?? `${name}/model.yaml`;
-    const render = { color: context.color.stderr, fileName };
-    for (const finding of diagnostics) context.say(`${renderDiagnostic(finding, text, render)}\n`);
-    throw new CliError("invalid_model", `the model ${fileName} has errors; no run was created`);
-  }
-  return { text, source: model, compiled: compileModel(model).plan?.model ?? model };
+  return modelInUse(text, options.model ?? `${name}/model.yaml`, context);
 }
 
 async function modelText(
@@ -181,11 +146,6 @@ async function modelText(
         `frames need a model to create a run for them\n  give one: --model model.yaml      or feed a run that exists: --run ID`,
       );
   }
-}
-
-function watchOptions(context: CommandContext) {
-  const onNotice = (text: string) => context.say(`flowtime: ${text}`);
-  return { clock: context.clock, signal: context.shutdown.signal, onNotice };
 }
 
 /** Null when a signal came first. */
@@ -219,39 +179,6 @@ async function openSource(
   }
 }
 
-async function openBundle(
-  dir: string,
-  kind: "bundle" | "growing bundle",
-  model: ModelInUse,
-  context: CommandContext,
-): Promise<Source | null> {
-  const { conventionalFeeds, fileFeeds, seriesOfBinding } = await import("../../model/feeds.ts");
-  const { grid } = model.source;
-  const feeds: ReadBundleOptions = {
-    references: fileFeeds(model.source),
-    conventions: conventionalFeeds(model.compiled),
-    seriesOf: (binding) => seriesOfBinding(model.compiled, binding),
-    computesClasses: model.source.arrivals.length > 0,
-    bins: grid.bins,
-  };
-  if (kind === "bundle") {
-    const [{ readBundle }, { bundleFrames }] = await Promise.all([
-      import("../../ingest/bundle.ts"),
-      import("../../ingest/bundle-frames.ts"),
-    ]);
-    const bundle = await readBundle(dir, feeds);
-    checkGrid(bundle.grid, grid);
-    const { bindings, warnings } = bundle;
-    return { bindings, warnings, lines: linesOf(bundleFrames(bundle)), label: labelOfFrame };
-  }
-  const { watchBundle } = await import("../../ingest/bundle-watch.ts");
-  const bundle = await watchBundle(dir, { ...feeds, ...watchOptions(context) });
-  if (bundle === null) return null;
-  checkGrid(bundle.grid, grid);
-  const { bindings, warnings } = bundle;
-  return { bindings, warnings, lines: linesOf(bundle.frames), label: labelOfFrame };
-}
-
 async function frameSource(
   lines: AsyncIterable<FrameLine>,
   named: readonly BindingRequest[],
@@ -270,18 +197,6 @@ async function frameSource(
 function bindingOf(text: string): BindingRequest {
   const colon = text.lastIndexOf(":");
   return colon < 0 ? text : { nodeId: text.slice(0, colon), metric: text.slice(colon + 1) };
-}
-
-async function* linesOf(frames: Iterable<Frame> | AsyncIterable<Frame>): AsyncGenerator<FrameLine> {
-  let line = 0;
-  for await (const frame of frames) yield { line: ++line, text: encodeFrame(frame), frame };
-}
-
-function labelOfFrame(line: FrameLine): string {
-  if (!("frame" in line) || line.frame.type === "end") return "the end";
-  const { frame } = line;
-  const what = frame.type === "watermark" ? "watermark" : (frame.nodeId ?? frame.seriesId);
-  return `bin ${frame.binIndex}, ${what}`;
 }
 
 function readFile(name: string): AsyncIterable<Uint8Array> {
@@ -309,118 +224,6 @@ async function* stdinUntil({ stdin, shutdown }: CommandContext): AsyncGenerator<
   } finally {
     signal.removeEventListener("abort", stop);
   }
-}
-
-function checkGrid(ofBundle: Grid | null, ofModel: Omit<Grid, "start">): void {
-  if (ofBundle === null) return;
-  const minutes = (grid: Omit<Grid, "start">) => grid.binSize * MINUTES_OF[grid.binUnit];
-  if (ofBundle.bins === ofModel.bins && minutes(ofBundle) === minutes(ofModel)) return;
-  const words = (grid: Omit<Grid, "start">) => `${grid.bins} bins of ${grid.binSize} ${grid.binUnit}`;
-  throw new CliError(
-    "grid_mismatch",
-    `manifest.json has ${words(ofBundle)}, the model ${words(ofModel)}: they do not belong together.`,
-  );
-}
-
-interface Engine extends AsyncDisposable {
-  readonly client: EngineClient;
-}
-
-/** The engine that is named or found; without one, an engine of this process for as long as it feeds. */
-async function connect(options: IngestOptions, context: CommandContext): Promise<Engine> {
-  const client = await engineClient(options, context.clock);
-  if (client !== null) {
-    // Asked at once, so that nobody reads a pipe for an engine that is not there.
-    if (options.engine !== undefined) await client.listRuns();
-    return { client, [Symbol.asyncDispose]: async () => {} };
-  }
-  const { startEngine } = await import("../../server/main.ts");
-  const engine = await startEngine({
-    dataDir: options.data,
-    port: 0,
-    onNotice: (text) => context.say(`flowtime: ${text}`),
-  });
-  const started = await engineClient({ ...options, engine: engine.url }, context.clock);
-  return { client: started!, [Symbol.asyncDispose]: () => engine.stop() };
-}
-
-async function openRun(
-  client: EngineClient,
-  model: ModelInUse | null,
-  source: Source,
-  checkpointEvery: number | null,
-  options: IngestOptions,
-): Promise<{ readonly run: RunDescription; readonly isCreated: boolean }> {
-  if (options.run !== undefined) {
-    try {
-      return { run: await client.run(options.run), isCreated: false };
-    } catch (error) {
-      const isMissing = error instanceof ClientError && error.code === "run_not_found";
-      if (!isMissing || model === null) throw error;
-    }
-  }
-  const request: CreateRunRequest = {
-    mode: "live",
-    model: model!.text,
-    bindings: source.bindings,
-    ...(options.run === undefined ? {} : { runId: options.run }),
-    ...(checkpointEvery === null ? {} : { checkpointEvery }),
-  };
-  try {
-    return { run: await client.createRun(request), isCreated: true };
-  } catch (error) {
-    throw error instanceof ClientError && error.code === "invalid_model" ? cannotRun(error) : error;
-  }
-}
-
-/** Every reason why the engine does not take the model, on a line of its own. */
-function cannotRun(error: ClientError): CliError {
-  const errors = error.diagnostics.filter((finding) => finding.severity === "error");
-  if (errors.length === 0) return new CliError("invalid_model", error.message, { cause: error });
-  const reasons = errors.map(({ line, message }) => `  - ${line === null ? "" : `line ${line}: `}${message}`);
-  return new CliError("invalid_model", ["the model cannot run:", ...reasons].join("\n"), { cause: error });
-}
-
-/** Lines of a source as the feeder takes them, and whether the run ends with them. */
-class Intake {
-  readonly #ending: boolean | null;
-  #hasEnd = false;
-
-  /** @param ending true: the run ends with the source; false: it does not; null: if the source says so */
-  constructor(ending: boolean | null) {
-    this.#ending = ending;
-  }
-
-  /** Whether an `end` is to be sent, once everything was. */
-  get shouldEnd(): boolean {
-    return this.#ending ?? this.#hasEnd;
-  }
-
-  async *itemsOf(source: Source, grid: Grid): AsyncGenerator<FeedItem> {
-    for await (const line of source.lines) {
-      const label = source.label(line);
-      if ("error" in line) {
-        const { code, message } = line.error;
-        yield { refusal: { label, code, message, text: line.text } };
-      } else if (line.frame.type === "end") {
-        this.#hasEnd = true;
-      } else if (this.#hasEnd && this.#ending !== false) {
-        const message = "The frame stands behind the end of the telemetry.";
-        yield { refusal: { label, code: "run_ended", message, text: line.text } };
-      } else {
-        yield { label, text: line.text, bin: binOf(line.frame, grid) };
-      }
-    }
-  }
-}
-
-function binOf(frame: Frame, grid: Grid): number | null {
-  if (frame.type === "end") return null;
-  if (frame.binIndex !== undefined) return frame.binIndex;
-  const start = grid.start === null ? null : parseUtc(grid.start);
-  const at = parseUtc(frame.timestampUtc ?? "");
-  if (start === null || at === null) return null;
-  return Math.floor((at - start) / (grid.binSize * MINUTES_OF[grid.binUnit] * 60_000));
 }
 
 async function conclude(

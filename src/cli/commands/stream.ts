@@ -28,7 +28,8 @@ export interface StreamOptions extends EngineOptions {
   readonly ascii?: boolean;
 }
 
-interface Plan {
+/** Options, checked. */
+export interface StreamPlan {
   readonly output: Output;
   readonly since: Cursor | null;
   readonly nodes: readonly string[] | null;
@@ -40,7 +41,17 @@ interface Plan {
 
 /** `flowtime stream runs <runId>`: follows a run until it ends, `--limit` is reached, or the person quits. */
 export async function streamRun(runId: string, options: StreamOptions, context: CommandContext): Promise<ExitCode> {
-  const plan = planOf(options, context);
+  return await followRun(runId, planOf(options, context), options, context, context.shutdown.signal);
+}
+
+/** The same with options that were checked before. @param signal stops following */
+export async function followRun(
+  runId: string,
+  plan: StreamPlan,
+  options: EngineOptions,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const client = await requireEngine(options, context.clock);
   const run = await describeRun(client, runId);
   checkNodes(plan.nodes, run);
@@ -52,11 +63,12 @@ export async function streamRun(runId: string, options: StreamOptions, context: 
     settings: { retries: plan.retries },
   });
   return plan.output === "tui"
-    ? await showScreen(stream, run, client, plan, context)
-    : await writeDown(stream, runId, plan, context);
+    ? await showScreen(stream, run, client, plan, context, signal)
+    : await writeDown(stream, runId, plan, context, signal);
 }
 
-function planOf(options: StreamOptions, context: CommandContext): Plan {
+/** @throws CliError `usage` */
+export function planOf(options: StreamOptions, context: CommandContext): StreamPlan {
   const choice = options.json === true ? "ndjson" : options.output;
   if (!(OUTPUTS as readonly string[]).includes(choice)) {
     throw new CliError("usage", `--output must be one of ${OUTPUTS.join(", ")}, not '${choice}'.`);
@@ -115,8 +127,9 @@ async function showScreen(
   stream: RunStream,
   run: RunDescription,
   client: EngineClient,
-  plan: Plan,
+  plan: StreamPlan,
   context: CommandContext,
+  signal: AbortSignal,
 ): Promise<ExitCode> {
   // Ink and React take a third of a second to load, so that only who sees the screen waits for them.
   const { runTui } = await import("../../tui/run-tui.tsx");
@@ -131,7 +144,7 @@ async function showScreen(
     ascii: plan.ascii,
     env: context.env,
     clock: context.clock,
-    signal: context.shutdown.signal,
+    signal,
   });
   await context.out(`${summary}\n`);
   const { state } = stream;
@@ -139,8 +152,13 @@ async function showScreen(
   return state.kind === "stopped" && state.reason !== "closed" ? stopCode(stream, state.reason, state.status) : EXIT.ok;
 }
 
-async function writeDown(stream: RunStream, runId: string, plan: Plan, context: CommandContext): Promise<ExitCode> {
-  const { signal } = context.shutdown;
+async function writeDown(
+  stream: RunStream,
+  runId: string,
+  plan: StreamPlan,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const close = () => stream.close();
   signal.addEventListener("abort", close);
   if (signal.aborted) close();
@@ -169,7 +187,7 @@ async function writeDown(stream: RunStream, runId: string, plan: Plan, context: 
   return verdict.code;
 }
 
-function faceOf(runId: string, plan: Plan, context: CommandContext): StreamFace {
+function faceOf(runId: string, plan: StreamPlan, context: CommandContext): StreamFace {
   const { nodes, limit, since } = plan;
   if (plan.output === "ndjson") return new NdjsonFace({ runId, nodes, limit, since });
   return new LinesFace({ nodes, limit, glyphs: chooseGlyphs(plan.ascii, context.env) });

@@ -3,9 +3,12 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Frame } from "../../../src/protocol/frame.ts";
+import { liveInputs, replayRun } from "../../../src/runtime/replay-run.ts";
 import { runModel } from "../../../src/runtime/run-model.ts";
 import { FolderSnapshots } from "../../../src/runtime/snapshots.ts";
 import { verifyReplay } from "../../../src/runtime/verify-replay.ts";
+import { shortestText } from "../../../src/snapshot/dotnet-number.ts";
+import { readRunInputs } from "../../../src/snapshot/run-inputs.ts";
 import { verifyRunFolder } from "../../../src/snapshot/verify.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { foldScenario, pipelineScenario } from "../../support/live-scenario.ts";
@@ -177,4 +180,34 @@ describeWithReference("run folders that FlowTime wrote", (root) => {
       expect(series).toBeGreaterThan(cases.length);
     },
   );
+
+  test.each(["simulation"] as const)("%s: as a live run they come to the same figures", async (kind) => {
+    const different: string[] = [];
+    for (const name of readdirSync(path.join(root, "golden", kind))) {
+      const runs = path.join(root, "golden", kind, name, "run");
+      const inputs = await readRunInputs(path.join(runs, readdirSync(runs)[0]!));
+      const asLive = liveInputs(inputs);
+      expect(asLive.bindings, name).not.toEqual([]);
+      const [batch, live] = [replayRun({ ...inputs, kind: "simulation" }), replayRun({ ...asLive, kind: "live" })];
+      if (!batch.ok || !live.ok) throw new Error(`${name} does not compile`);
+      const figures = ({ series, classSeries, edgeSeries, warnings }: typeof batch.image) =>
+        JSON.stringify({
+          series: series.map(bits),
+          classes: [...classSeries].map(bits),
+          edges: edgeSeries.map(bits),
+          warnings,
+        });
+      if (figures(batch.image) !== figures(live.image)) different.push(name);
+    }
+    expect(different).toEqual([]);
+  });
 });
+
+/** Every value in a form that tells NaN, infinities and negative zero apart. */
+function bits(item: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(item, (_, value: unknown) =>
+      value instanceof Float64Array ? Array.from(value, shortestText) : value,
+    ),
+  );
+}
