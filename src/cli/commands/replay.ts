@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { formatCursor } from "../../protocol/cursor.ts";
@@ -135,6 +136,7 @@ async function feed(
     signal,
     speed: speedOf(options.speed, binSeconds),
     random: Math.random,
+    newProducerId: () => `flowtime-replay-${randomUUID()}`,
     onRefused: (refusal) => report.add(refusal),
     onNotice: (text) => context.say(`flowtime: ${text}`),
     onProgress: () => {},
