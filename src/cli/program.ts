@@ -84,6 +84,13 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--speed <n>", "bins per second, or max", "max")
     .option("--watch", "follow a bundle folder that is still being written, until its manifest.json is there")
     .option("--checkpoint-every <n>", "write a run folder each time this many bins have been sealed")
+    .addOption(
+      new Option(
+        "--late-policy <policy>",
+        "telemetry for a sealed bin: reject, log, or revise (evaluate again)",
+      ).choices(["reject", "log", "revise"]),
+    )
+    .option("--history-bins <n>", "bins kept in memory, and open to corrections (default: all)")
     .option("--rejects <file>", "write refused frames to this file (NDJSON) instead of stderr")
     .option("--strict", "exit with 1 when any frame was refused or late (default: 0 as long as a bin was sealed)")
     .option("--end", "send `end` when the input ends (default: when this command creates the run)")
@@ -120,6 +127,24 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     ).argument("<runId>", "run to write"),
     env,
   );
+
+  withEngine(
+    command(
+      "adjust",
+      "Change values of a live run's model from a bin on: constants, and the depth a queue begins with.",
+      `flowtime adjust RUN_ID --set order_capacity=140
+       flowtime adjust RUN_ID --set OrderService.arrivals=90 --set OrderQueue.initialDepth=12 --from-bin 0`,
+      async () => (await import("./commands/adjust.ts")).adjust,
+    ).argument("<runId>", "run to change"),
+    env,
+  )
+    .addOption(
+      new Option("--set <name=value>", "const series, NODE.ROLE or NODE.initialDepth; repeatable")
+        .argParser(collect)
+        .makeOptionMandatory(),
+    )
+    .option("--from-bin <n>", "first bin it applies to (default: the oldest that is not sealed)")
+    .option("--json", "print one JSON object");
 
   withEngine(
     command(

@@ -3,7 +3,14 @@ import type { CaptureLine } from "../protocol/capture.ts";
 import type { ExplainAnswer, ExplainQuery } from "../protocol/explanation.ts";
 import type { IngestAnswer } from "../protocol/frame.ts";
 import { PRODUCER_HEADERS } from "../protocol/producer.ts";
-import type { CreateRunRequest, EngineState, RunDescription, RunListItem, SnapshotReference } from "../protocol/run.ts";
+import type {
+  Adjustment,
+  CreateRunRequest,
+  EngineState,
+  RunDescription,
+  RunListItem,
+  SnapshotReference,
+} from "../protocol/run.ts";
 import type { LiveState } from "../protocol/run-event.ts";
 import { ClientError } from "./client-error.ts";
 import { type FetchLike, type FrameBody, Http } from "./http.ts";
@@ -105,6 +112,19 @@ export class EngineClient {
     const { gaps = "ignore", fillNan = false, dryRun = false } = options;
     const query = new URLSearchParams({ gaps, fillNan: String(fillNan), dryRun: String(dryRun) });
     yield* this.#http.lines(`${runPath(runId)}/capture?${query}`) as AsyncGenerator<CaptureLine>;
+  }
+
+  /** Changes the model of a run from a bin on; without one from the oldest that is not sealed. */
+  async adjust(
+    runId: string,
+    change: { readonly fromBin?: number; readonly set: Adjustment["set"] },
+  ): Promise<Adjustment> {
+    const body = JSON.stringify(change);
+    return this.#object<Adjustment>(`${runPath(runId)}/model`, {
+      method: "PATCH",
+      body,
+      contentType: "application/json",
+    });
   }
 
   async liveState(runId: string): Promise<LiveState> {

@@ -71,6 +71,8 @@ const FIELDS: { readonly [E in RunEvent["event"]]: Readonly<Record<string, Check
   "snapshot-page": { page: isCount, bins: listOf(shape(UPDATE)) },
   "snapshot-end": { epoch: isText, seq: isCount, sealedBin: isIndex, hash: isText, warnings: listOf(isWarning) },
   bin: UPDATE,
+  revision: { ...UPDATE, replaces: shape({ rev: isCount, hash: isText }) },
+  adjustment: { seq: isCount, fromBin: isCount, set: isRecord },
   progress: { seq: isCount, sealedBin: isIndex },
   checkpoint: { seq: isCount, snapshotRunId: isText, sealedBin: isIndex },
   reset: { reason: isText },

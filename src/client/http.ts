@@ -26,7 +26,7 @@ export interface HttpOptions {
 export type FrameBody = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export interface CallOptions {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** A stream can be read once only, so a call with one is never tried again. */

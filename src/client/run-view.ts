@@ -1,5 +1,6 @@
-import type { Grid, NodeInfo, RunMode, RunState } from "../protocol/run.ts";
+import type { Adjustment, Grid, NodeInfo, RunMode, RunState } from "../protocol/run.ts";
 import type {
+  AdjustmentEvent,
   ByeCode,
   CheckpointEvent,
   EdgeDelta,
@@ -28,6 +29,9 @@ import {
 export const DEFAULT_HISTORY_BINS = 240;
 /** Checkpoints kept; a reader wants the newest few. */
 const MAX_CHECKPOINTS = 50;
+
+/** Changes of the model kept, likewise. */
+const MAX_ADJUSTMENTS = 50;
 
 /** A promise of the stream that was broken. The view goes on with what came; a whole snapshot clears it. */
 export interface ViewFault {
@@ -67,6 +71,8 @@ export interface RunView {
   /** Active warnings by key, in the order they were raised. */
   readonly warnings: ReadonlyMap<string, Warning>;
   readonly checkpoints: readonly CheckpointEvent[];
+  /** Changes of the model that were seen, newest last. */
+  readonly adjustments: readonly Adjustment[];
   readonly progress: Progress | null;
   /** Resets seen, and the reason of the newest. */
   readonly resets: number;
@@ -112,6 +118,7 @@ export function emptyView(options: { readonly historyBins?: number } = {}): RunV
     history: [],
     warnings: new Map(),
     checkpoints: [],
+    adjustments: [],
     progress: null,
     resets: 0,
     lastReset: null,
@@ -134,7 +141,10 @@ export function foldEvent(view: RunView, item: RunEvent): RunView {
     case "snapshot-end":
       return foldSnapshot(view, item.data);
     case "bin":
+    case "revision":
       return foldBin(view, item.data);
+    case "adjustment":
+      return foldAdjustment(view, item.data);
     case "progress":
       return { ...view, progress: item.data };
     case "checkpoint":
@@ -222,7 +232,7 @@ function foldSnapshot(view: RunView, end: SnapshotEnd): RunView {
     layout,
     history: [...older, ...records].slice(-view.historyBins),
     warnings: new Map(end.warnings.map((warning) => [warning.key, warning])),
-    fault: snapshotFault(records, end),
+    fault: snapshotFault(records, end, begin.revisingFrom),
     isResyncing: false,
     staging: null,
   };
@@ -235,13 +245,17 @@ function olderThan(history: readonly BinRecord[], first: BinRecord | undefined):
   return at >= 0 && history[at]!.hash === first.prevHash ? history.slice(0, at + 1) : [];
 }
 
-function snapshotFault(records: readonly BinRecord[], end: SnapshotEnd): ViewFault | null {
+function snapshotFault(
+  records: readonly BinRecord[],
+  end: SnapshotEnd,
+  revisingFrom: number | undefined,
+): ViewFault | null {
   for (let at = 1; at < records.length; at++) {
     const [before, record] = [records[at - 1]!, records[at]!];
     if (record.binIndex !== before.binIndex + 1) {
       return { kind: "bin-order", message: `bin ${record.binIndex} follows bin ${before.binIndex}`, seq: record.seq };
     }
-    if (record.prevHash !== before.hash) return hashFault(record, before.hash);
+    if (record.binIndex !== revisingFrom && record.prevHash !== before.hash) return hashFault(record, before.hash);
   }
   const newest = records.at(-1);
   if (newest !== undefined && newest.hash !== end.hash) {
@@ -318,6 +332,16 @@ function foldWarnings(warnings: ReadonlyMap<string, Warning>, update: RunUpdate)
     else next.set(change.warning.key, change.warning);
   }
   return next;
+}
+
+function foldAdjustment(view: RunView, { seq, fromBin, set }: AdjustmentEvent): RunView {
+  if (view.seq !== null && seq <= view.seq) return view;
+  return {
+    ...view,
+    seq,
+    adjustments: [...view.adjustments, { fromBin, set }].slice(-MAX_ADJUSTMENTS),
+    fault: holeBefore(view, seq) ?? view.fault,
+  };
 }
 
 function foldCheckpoint(view: RunView, checkpoint: CheckpointEvent): RunView {

@@ -47,8 +47,10 @@ export class SequenceGuard {
       case "snapshot-end":
         return this.#end(item.data.epoch, item.data.seq);
       case "bin":
+      case "revision":
         if (item.data.runId !== this.#runId) return fault(`a bin of another run: ${item.data.runId}`);
         return this.#numbered(item.data.epoch, item.data.seq);
+      case "adjustment":
       case "checkpoint":
         return this.#numbered(this.#epoch, item.data.seq);
       case "progress":

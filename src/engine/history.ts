@@ -1,24 +1,36 @@
 import { invariant } from "../lib/assert.ts";
 
 /** Bins per block: large enough that growing is rare, small enough that a short run stays small. */
-const BLOCK_BINS = 256;
+export const BLOCK_BINS = 256;
 
-/**
- * Values of the series columns over time, bin-major. Keeps the newest `retainedBins` bins (default all): older blocks
- * are dropped whole, so up to one block more than asked for may stay.
- */
+/** Where blocks go that memory is not to hold: block `n` has the bins from `n × BLOCK_BINS`, bin-major. */
+export interface BlockStore {
+  write(block: number, rows: Float64Array): void;
+  read(block: number): Float64Array;
+}
+
+export interface HistoryOptions {
+  /** Newest bins that stay in memory; older blocks leave whole, so up to one block more may stay. Default: all. */
+  readonly retainedBins?: number;
+  /** Default none: what leaves memory is gone. */
+  readonly store?: BlockStore;
+}
+
+/** Values of the series columns over time, bin-major. */
 export class History {
   readonly width: number;
   private readonly retainedBins: number;
+  private readonly store: BlockStore | null;
   private readonly blocks: (Float64Array | null)[] = [];
   private readonly heads = new WeakMap<Float64Array, Float64Array>();
   private spare: Float64Array | null = null;
   private bins = 0;
   private firstBlock = 0;
 
-  constructor(width: number, retainedBins: number = Number.POSITIVE_INFINITY) {
+  constructor(width: number, options: HistoryOptions = {}) {
     this.width = width;
-    this.retainedBins = retainedBins;
+    this.retainedBins = options.retainedBins ?? Number.POSITIVE_INFINITY;
+    this.store = options.store ?? null;
   }
 
   /** Bins appended so far. */
@@ -26,9 +38,14 @@ export class History {
     return this.bins;
   }
 
-  /** Oldest bin that can still be read. */
+  /** Oldest bin in memory. */
   get firstBin(): number {
     return this.firstBlock * BLOCK_BINS;
+  }
+
+  /** Oldest bin that can be read, from memory or from the store. */
+  get firstReadableBin(): number {
+    return this.store === null ? this.firstBin : 0;
   }
 
   /** Appends the first `width` values of a row. */
@@ -41,7 +58,7 @@ export class History {
     if (this.bins - this.firstBin > this.retainedBins + BLOCK_BINS) this.dropOldest();
   }
 
-  /** Replaces a retained bin. */
+  /** Replaces a bin in memory. */
   replace(bin: number, row: Float64Array): void {
     this.blockOf(bin).set(row.subarray(0, this.width), (bin % BLOCK_BINS) * this.width);
   }
@@ -50,17 +67,43 @@ export class History {
     return this.blockOf(bin)[(bin % BLOCK_BINS) * this.width + column]!;
   }
 
-  /** A view of one retained bin; it must not be kept across appends when bins are dropped. */
+  /** A view of one bin in memory; it must not be kept across appends when bins are dropped. */
   row(bin: number): Float64Array {
     const start = (bin % BLOCK_BINS) * this.width;
     return this.blockOf(bin).subarray(start, start + this.width);
   }
 
-  /** Copy of one column over `[from, to)`. */
-  column(column: number, from = this.firstBin, to = this.bins): Float64Array {
-    const values = new Float64Array(Math.max(0, to - from));
-    for (let bin = from; bin < to; bin++) values[bin - from] = this.value(bin, column);
-    return values;
+  /** One bin, from memory or from the store; like `row` not to be kept. Null when it is gone. */
+  readRow(bin: number): Float64Array | null {
+    if (bin < this.firstReadableBin || bin >= this.bins) return null;
+    const start = (bin % BLOCK_BINS) * this.width;
+    return this.readBlock(Math.floor(bin / BLOCK_BINS)).subarray(start, start + this.width);
+  }
+
+  /** Copy of one column over all bins that can be read. */
+  column(column: number): Float64Array {
+    return this.columns([column])[0]!;
+  }
+
+  /** Copies of columns over all bins that can be read; each block is read once. */
+  columns(columns: readonly number[]): readonly Float64Array[] {
+    const from = this.firstReadableBin;
+    const copies = columns.map(() => new Float64Array(this.bins - from));
+    for (let start = from; start < this.bins; start += BLOCK_BINS) {
+      const rows = this.readBlock(start / BLOCK_BINS);
+      const bins = Math.min(BLOCK_BINS, this.bins - start);
+      columns.forEach((column, index) => {
+        const copy = copies[index]!;
+        for (let bin = 0; bin < bins; bin++) copy[start - from + bin] = rows[bin * this.width + column]!;
+      });
+    }
+    return copies;
+  }
+
+  private readBlock(block: number): Float64Array {
+    const rows = this.blocks[block] ?? this.store?.read(block);
+    invariant(rows, `block ${block} is in memory or stored`);
+    return rows;
   }
 
   /** The first `width` values of a row. An evaluator's rows come round, so their views are kept: appending makes no object. */
@@ -76,7 +119,7 @@ export class History {
 
   private blockOf(bin: number): Float64Array {
     const block = bin >= this.firstBin && bin < this.bins ? this.blocks[Math.floor(bin / BLOCK_BINS)] : null;
-    invariant(block, `bin ${bin} is retained (${this.firstBin} to ${this.bins - 1} are)`);
+    invariant(block, `bin ${bin} is in memory (${this.firstBin} to ${this.bins - 1} are)`);
     return block;
   }
 
@@ -87,7 +130,9 @@ export class History {
   }
 
   private dropOldest(): void {
-    this.spare = this.blocks[this.firstBlock] ?? null;
+    const oldest = this.blocks[this.firstBlock]!;
+    this.store?.write(this.firstBlock, oldest);
+    this.spare = oldest;
     this.blocks[this.firstBlock] = null;
     this.firstBlock++;
   }

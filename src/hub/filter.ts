@@ -29,9 +29,16 @@ export function filterKey({ nodes, classes, onlyWarnings }: StreamFilter): strin
 
 /** The event as the filter shows it, null when nothing is left of it. */
 export function filterEvent(event: NumberedEvent, filter: StreamFilter): NumberedEvent | null {
-  if (event.event !== "bin") return event;
-  const data = filterUpdate(event.data, filter);
-  return data === null ? null : { event: "bin", data };
+  if (event.event === "bin") {
+    const data = filterUpdate(event.data, filter);
+    return data === null ? null : { event: "bin", data };
+  }
+  if (event.event === "revision") {
+    const { replaces } = event.data;
+    const data = filterUpdate(event.data, filter);
+    return data === null ? null : { event: "revision", data: { ...data, replaces } };
+  }
+  return event;
 }
 
 export function filterPage(page: SnapshotPage, filter: StreamFilter): SnapshotPage {

@@ -1,4 +1,5 @@
 import type {
+  AdjustFrame,
   CellValue,
   DecodedLine,
   Frame,
@@ -16,7 +17,7 @@ export interface DecodeLimits {
 
 export const DEFAULT_DECODE_LIMITS: DecodeLimits = { maxLineBytes: MAX_LINE_BYTES };
 
-const KNOWN_TYPES = "telemetry, watermark, end";
+const KNOWN_TYPES = "telemetry, watermark, adjust, end";
 /** Enough of an offending value to recognise it. */
 const MAX_QUOTED_CHARACTERS = 60;
 const WORDS_FOR_NUMBERS: ReadonlySet<unknown> = new Set(["NaN", "Infinity", "-Infinity"]);
@@ -121,12 +122,31 @@ function frameOf(fields: Fields): Frame {
     case "end":
       return { type };
     case "adjust":
-      throw new Refusal("unknown_type", `Frames of type 'adjust' are not supported yet. Known types: ${KNOWN_TYPES}.`);
+      return adjustOf(fields);
     case undefined:
       throw new Refusal("unknown_type", `The frame has no 'type'. Known types: ${KNOWN_TYPES}.`);
     default:
       throw new Refusal("unknown_type", `Unknown frame type ${quote(type)}. Known types: ${KNOWN_TYPES}.`);
   }
+}
+
+function adjustOf(fields: Fields): AdjustFrame {
+  const fromBin = own(fields, "fromBin");
+  if (fromBin !== undefined && !isCount(fromBin)) {
+    throw new Refusal("bad_time", `'fromBin' must be a whole number from 0, not ${quote(fromBin)}.`);
+  }
+  const set = own(fields, "set");
+  if (typeof set !== "object" || set === null || Array.isArray(set) || Object.keys(set).length === 0) {
+    throw new Refusal(
+      "malformed",
+      "An adjust frame needs 'set': an object of numbers by the name of what they change.",
+    );
+  }
+  for (const [target, value] of Object.entries(set)) {
+    if (typeof value === "number" && Number.isFinite(value)) continue;
+    throw new Refusal("bad_value", `The new value of '${target}' must be a finite number, not ${quote(value)}.`);
+  }
+  return { type: "adjust", ...(fromBin === undefined ? {} : { fromBin }), set: set as Record<string, number> };
 }
 
 function telemetryOf(fields: Fields): TelemetryFrame {

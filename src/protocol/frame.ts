@@ -35,7 +35,19 @@ export interface EndFrame {
   readonly type: "end";
 }
 
-export type Frame = TelemetryFrame | WatermarkFrame | EndFrame;
+/**
+ * A change of the model while the run lives: every named input has its new value from `fromBin` on (design §4). The whole
+ * of it takes effect, or nothing.
+ */
+export interface AdjustFrame {
+  readonly type: "adjust";
+  /** First bin the change applies to; it must not be sealed. Default: the oldest bin that is not. */
+  readonly fromBin?: number;
+  /** By name: a const series, `Node.role` for the const series a topology node names, `Queue.initialDepth`. */
+  readonly set: Readonly<Record<string, number>>;
+}
+
+export type Frame = TelemetryFrame | WatermarkFrame | EndFrame | AdjustFrame;
 
 /** Why a line was not taken. The table is closed; `docs/spec/http.md` lists it. */
 export type FrameErrorCode =
@@ -49,6 +61,8 @@ export type FrameErrorCode =
   | "beyond_horizon"
   | "conflict"
   | "late"
+  | "too_late"
+  | "bad_adjustment"
   | "run_ended"
   | "line_too_long";
 
@@ -102,15 +116,23 @@ export function numberToCell(value: number): CellValue {
  * value than `0`, and what the run computes from it must not depend on the way it came.
  */
 export function encodeFrame(frame: Frame): string {
+  if (frame.type === "adjust") {
+    const { set, ...rest } = frame;
+    return `${JSON.stringify(rest).slice(0, -1)},"set":${encodeCells(set)}}`;
+  }
   if (frame.type !== "telemetry") return JSON.stringify(frame);
   const { metrics, value, ...rest } = frame;
   const parts = [JSON.stringify(rest).slice(1, -1)];
   if (metrics !== undefined) {
-    const cells = Object.entries(metrics).map(([metric, cell]) => `${JSON.stringify(metric)}:${encodeCell(cell)}`);
-    parts.push(`"metrics":{${cells.join(",")}}`);
+    parts.push(`"metrics":${encodeCells(metrics)}`);
   }
   if (value !== undefined) parts.push(`"value":${encodeCell(value)}`);
   return `{${parts.join(",")}}`;
+}
+
+function encodeCells(cells: Readonly<Record<string, CellValue>>): string {
+  const members = Object.entries(cells).map(([name, cell]) => `${JSON.stringify(name)}:${encodeCell(cell)}`);
+  return `{${members.join(",")}}`;
 }
 
 function encodeCell(value: CellValue): string {

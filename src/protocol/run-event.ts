@@ -1,4 +1,4 @@
-import type { Grid, NodeInfo, RunMode, RunState } from "./run.ts";
+import type { Adjustment, Grid, NodeInfo, RunMode, RunState } from "./run.ts";
 
 /**
  * What a subscriber receives (design/live-runs.md §7). Values are absolute, so applying an event twice is harmless.
@@ -71,7 +71,25 @@ export interface RunUpdate {
   /** SHA-256 chained over all sealed bins up to this one: 64 hex digits. */
   readonly hash: string;
   readonly prevHash: string;
-  readonly provenance: { readonly sealedBy: "complete" | "watermark" | "end" | "model" };
+  readonly provenance: {
+    readonly sealedBy: "complete" | "watermark" | "end" | "model";
+    /** Changes of the model that apply from this bin on. Left out when there are none. */
+    readonly adjusted?: Readonly<Record<string, number>>;
+  };
+}
+
+/**
+ * A sealed bin evaluated again after a correction: its newest values, `rev` raised by one. Every bin from the corrected
+ * one to the newest sealed one comes, in order, as each has another hash.
+ */
+export interface RevisionUpdate extends RunUpdate {
+  /** What is no longer valid. */
+  readonly replaces: { readonly rev: number; readonly hash: string };
+}
+
+/** A change of the model was taken. */
+export interface AdjustmentEvent extends Adjustment {
+  readonly seq: number;
 }
 
 export interface Hello {
@@ -95,6 +113,11 @@ export interface SnapshotBegin {
   readonly sealedBin: number;
   readonly pages: number;
   readonly hash: string;
+  /**
+   * A revision is on its way: bins from this one on will come again, and are still chained to what it replaces. Left out
+   * when there is none.
+   */
+  readonly revisingFrom?: number;
 }
 export interface SnapshotPage {
   readonly page: number;
@@ -133,6 +156,8 @@ export type RunEvent =
   | { readonly event: "snapshot-page"; readonly data: SnapshotPage }
   | { readonly event: "snapshot-end"; readonly data: SnapshotEnd }
   | { readonly event: "bin"; readonly data: RunUpdate }
+  | { readonly event: "revision"; readonly data: RevisionUpdate }
+  | { readonly event: "adjustment"; readonly data: AdjustmentEvent }
   | { readonly event: "progress"; readonly data: Progress }
   | { readonly event: "checkpoint"; readonly data: CheckpointEvent }
   | { readonly event: "reset"; readonly data: { readonly reason: ResetReason } }
@@ -144,6 +169,8 @@ export const RUN_EVENT_NAMES = [
   "snapshot-page",
   "snapshot-end",
   "bin",
+  "revision",
+  "adjustment",
   "progress",
   "checkpoint",
   "reset",
@@ -151,7 +178,7 @@ export const RUN_EVENT_NAMES = [
 ] as const satisfies readonly RunEvent["event"][];
 
 /** Events that a run numbers and that a resumed subscriber receives again. */
-export type NumberedEvent = Extract<RunEvent, { event: "bin" | "checkpoint" }>;
+export type NumberedEvent = Extract<RunEvent, { event: "bin" | "revision" | "adjustment" | "checkpoint" }>;
 
 /** `GET /v1/runs/{id}/state/live`: the newest sealed bin. */
 export interface LiveState {
@@ -168,4 +195,23 @@ export interface LiveState {
   readonly nodes: readonly NodeDelta[];
   readonly edges: readonly EdgeDelta[];
   readonly warnings: readonly Warning[];
+}
+
+/** One bin of `GET /v1/runs/{id}/bins`. */
+export interface KnownBin {
+  readonly binIndex: number;
+  readonly rev: number;
+  readonly startUtc: string | null;
+  readonly hash: string;
+  /** Every series of nodes by id, `id@class` for shares; `null` = not a finite number. */
+  readonly series: Readonly<Record<string, MetricValue>>;
+}
+
+export interface KnownBins {
+  readonly schemaVersion: number;
+  readonly runId: string;
+  readonly epoch: string;
+  /** Position of the stream as of which they were known. */
+  readonly seq: number;
+  readonly bins: readonly KnownBin[];
 }

@@ -26,7 +26,18 @@ export interface CreateRunRequest {
   readonly runId?: string;
   /** Write a snapshot each time this many bins have been sealed. Default: only at the end. */
   readonly checkpointEvery?: number;
+  /** What becomes of telemetry for a sealed bin. Default `reject`. */
+  readonly latePolicy?: LatePolicy;
+  /** Bins whose values stay in memory; older ones can neither be read nor corrected. Default: all of the run. */
+  readonly historyBins?: number;
 }
+
+/**
+ * `reject`: no effect, told and counted. `log`: no effect, kept in the log and counted, no warning. `revise`: the bin and
+ * those after it are evaluated again, as long as the bin is in the history.
+ */
+export type LatePolicy = "reject" | "revise" | "log";
+export const LATE_POLICIES: readonly LatePolicy[] = ["reject", "revise", "log"];
 
 /** A topology node, or a computation node of a model without topology, as the stream names it. */
 export interface NodeInfo {
@@ -61,10 +72,23 @@ export interface RunDescription {
   /** ISO-8601 UTC. */
   readonly createdUtc: string;
   readonly checkpointEvery: number | null;
+  readonly latePolicy: LatePolicy;
+  /** Null: the whole run. */
+  readonly historyBins: number | null;
+  /** Changes of the model so far, in the order in which they were taken. */
+  readonly adjustments: readonly Adjustment[];
   /** Newest snapshot, null before the first. */
   readonly snapshot: SnapshotReference | null;
   /** Why the run failed; null otherwise. */
   readonly failure: string | null;
+}
+
+/** A change of the model that was taken. */
+export interface Adjustment {
+  /** First bin it applies to. */
+  readonly fromBin: number;
+  /** By the names that were given. */
+  readonly set: Readonly<Record<string, number>>;
 }
 
 export interface SnapshotReference {

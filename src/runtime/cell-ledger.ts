@@ -1,4 +1,6 @@
-import type { Frame, FrameErrorCode, TelemetryFrame } from "../protocol/frame.ts";
+import { invariant } from "../lib/assert.ts";
+import type { AdjustFrame, Frame, FrameErrorCode, TelemetryFrame } from "../protocol/frame.ts";
+import type { LatePolicy } from "../protocol/run.ts";
 import type { Cell, InputDirectory, Refusal } from "./input-directory.ts";
 
 /** Bins that may be open at once: room for producers that run ahead of each other, bounded memory. */
@@ -11,7 +13,17 @@ export interface SealedCells {
   readonly bin: number;
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  readonly revisions: Int32Array;
   readonly sealedBy: SealedBy;
+}
+
+export interface LedgerOptions {
+  /** Default `DEFAULT_MAX_OPEN_BINS`. */
+  readonly maxOpenBins?: number;
+  /** What becomes of other values for a sealed bin. Default `reject`. */
+  readonly latePolicy?: LatePolicy;
+  /** Newest sealed bins whose cells are held to tell duplicates from corrections. Default: all. */
+  readonly historyBins?: number;
 }
 
 export type Verdict =
@@ -49,8 +61,12 @@ export class CellLedger {
   private readonly inputs: readonly string[];
   private readonly horizon: number;
   private readonly maxOpenBins: number;
+  private readonly latePolicy: LatePolicy;
+  private readonly historyBins: number;
   private readonly open = new Map<number, OpenBin>();
-  private readonly sealed: SealedCells[] = [];
+  private readonly sealed: (SealedCells | null)[] = [];
+  private firstHeld = 0;
+  private corrected: number | null = null;
   private sealedCount = 0;
   private marks: Marks = { watermark: -1, newest: -1, hasEnded: false };
   private undo: (() => void)[] = [];
@@ -59,16 +75,13 @@ export class CellLedger {
    * @param inputs series ids of the plan's inputs, in order
    * @param horizon bins of the grid
    */
-  constructor(
-    directory: InputDirectory,
-    inputs: readonly string[],
-    horizon: number,
-    maxOpenBins = DEFAULT_MAX_OPEN_BINS,
-  ) {
+  constructor(directory: InputDirectory, inputs: readonly string[], horizon: number, options: LedgerOptions = {}) {
     this.directory = directory;
     this.inputs = inputs;
     this.horizon = horizon;
-    this.maxOpenBins = maxOpenBins;
+    this.maxOpenBins = options.maxOpenBins ?? DEFAULT_MAX_OPEN_BINS;
+    this.latePolicy = options.latePolicy ?? "reject";
+    this.historyBins = options.historyBins ?? Number.POSITIVE_INFINITY;
   }
 
   /** Newest sealed bin, -1 before the first. */
@@ -91,9 +104,28 @@ export class CellLedger {
     return this.marks.hasEnded;
   }
 
-  /** Cells of a sealed bin. */
+  /** Oldest bin whose cells a frame can still be compared with. */
+  get oldestCorrectable(): number {
+    return Math.max(0, this.sealedCount - this.historyBins);
+  }
+
+  /** Cells of a sealed bin that is held. */
   cells(bin: number): SealedCells {
-    return this.sealed[bin]!;
+    const cells = this.sealed[bin];
+    invariant(cells, `the cells of bin ${bin} are held (${this.firstHeld} to ${this.sealedBin} are)`);
+    return cells;
+  }
+
+  /** Lets the cells of older bins go. @param bin at most `oldestCorrectable` */
+  forgetBefore(bin: number): void {
+    for (; this.firstHeld < bin; this.firstHeld++) this.sealed[this.firstHeld] = null;
+  }
+
+  /** The oldest sealed bin that was corrected since the last call; null when none was. */
+  takeCorrected(): number | null {
+    const { corrected } = this;
+    this.corrected = null;
+    return corrected;
   }
 
   begin(): void {
@@ -109,7 +141,7 @@ export class CellLedger {
     this.undo = [];
   }
 
-  admit(frame: Frame): Verdict {
+  admit(frame: Exclude<Frame, AdjustFrame>): Verdict {
     switch (frame.type) {
       case "telemetry":
         return this.admitTelemetry(frame);
@@ -143,7 +175,7 @@ export class CellLedger {
     if (typeof bin !== "number") return rejected(bin);
     const cells = this.directory.cellsOf(frame);
     if (!Array.isArray(cells)) return rejected(cells as Refusal);
-    if (bin <= this.sealedBin) return this.admitLate(bin, cells);
+    if (bin <= this.sealedBin) return this.admitLate(bin, cells, frame.revision ?? 0);
     if (this.marks.hasEnded) return ENDED;
     if (bin >= this.horizon) {
       return rejected({ code: "beyond_horizon", message: `Bin ${bin} is beyond the grid's ${this.horizon} bins.` });
@@ -160,43 +192,72 @@ export class CellLedger {
     return this.admitOpen(bin, cells, frame.revision ?? 0);
   }
 
-  private admitLate(bin: number, cells: readonly Cell[]): Verdict {
-    const { values, present } = this.sealed[bin]!;
+  private admitLate(bin: number, cells: readonly Cell[], revision: number): Verdict {
+    const isRevised = this.latePolicy === "revise";
+    const oldest = this.oldestCorrectable;
+    if (bin < oldest) {
+      return {
+        kind: "late",
+        code: isRevised ? "too_late" : "late",
+        message: `Bin ${bin} has left the history, whose oldest bin is ${oldest}; the frame has no effect.`,
+      };
+    }
+    const sealed = this.cells(bin);
+    const { values, present } = sealed;
     if (cells.every(({ input, value }) => present[input] === 1 && Object.is(values[input], value))) return DUPLICATE;
-    return {
-      kind: "late",
-      code: "late",
-      message: `Bin ${bin} is sealed (newest sealed: ${this.sealedBin}); the frame has no effect.`,
-    };
+    if (isRevised && this.marks.hasEnded) return ENDED;
+    if (!isRevised) {
+      return {
+        kind: "late",
+        code: "late",
+        message: `Bin ${bin} is sealed (newest sealed: ${this.sealedBin}); the frame has no effect.`,
+      };
+    }
+    const changes = this.changesTo(bin, sealed, cells, revision);
+    if (!Array.isArray(changes)) return changes as Verdict;
+    const before = this.corrected;
+    this.undo.push(() => {
+      this.corrected = before;
+    });
+    this.corrected = Math.min(before ?? bin, bin);
+    this.fill(sealed, changes, revision);
+    return ACCEPTED;
   }
 
   private admitOpen(bin: number, cells: readonly Cell[], revision: number): Verdict {
     const openBin = this.open.get(bin) ?? this.newOpenBin();
-    const changes: Cell[] = [];
-    for (const cell of cells) {
-      const { input, value } = cell;
-      if (openBin.present[input] === 0) {
-        changes.push(cell);
-        continue;
-      }
-      const heldRevision = openBin.revisions[input]!;
-      if (revision > heldRevision) {
-        changes.push(cell);
-      } else if (!Object.is(openBin.values[input], value)) {
-        const held = openBin.values[input];
-        return rejected({
-          code: "conflict",
-          message:
-            `Series '${this.inputs[input]}' in bin ${bin} is already ${held} (revision ${heldRevision}); ` +
-            `${value} with revision ${revision} is refused. A higher revision would replace it.`,
-        });
-      }
-    }
+    const changes = this.changesTo(bin, openBin, cells, revision);
+    if (!Array.isArray(changes)) return changes as Verdict;
     if (changes.length === 0) return DUPLICATE;
     this.put(bin, openBin, changes, revision);
     this.mark({ newest: Math.max(this.marks.newest, bin) });
     this.sealWhatIsReady();
     return ACCEPTED;
+  }
+
+  /** The cells that a frame fills or replaces, or why it must not. */
+  private changesTo(
+    bin: number,
+    held: Pick<SealedCells, "values" | "present" | "revisions">,
+    cells: readonly Cell[],
+    revision: number,
+  ): Cell[] | Verdict {
+    const changes: Cell[] = [];
+    for (const cell of cells) {
+      const { input, value } = cell;
+      const heldRevision = held.revisions[input]!;
+      if (held.present[input] === 0 || revision > heldRevision) {
+        changes.push(cell);
+      } else if (!Object.is(held.values[input], value)) {
+        return rejected({
+          code: "conflict",
+          message:
+            `Series '${this.inputs[input]}' in bin ${bin} is already ${held.values[input]} (revision ${heldRevision}); ` +
+            `${value} with revision ${revision} is refused. A higher revision would replace it.`,
+        });
+      }
+    }
+    return changes;
   }
 
   private newOpenBin(): OpenBin {
@@ -210,20 +271,27 @@ export class CellLedger {
       this.open.set(bin, openBin);
       this.undo.push(() => this.open.delete(bin));
     }
+    const { missing } = openBin;
+    this.undo.push(() => {
+      openBin.missing = missing;
+    });
+    openBin.missing -= cells.filter(({ input }) => openBin.present[input] === 0).length;
+    this.fill(openBin, cells, revision);
+  }
+
+  private fill(
+    held: Pick<SealedCells, "values" | "present" | "revisions">,
+    cells: readonly Cell[],
+    revision: number,
+  ): void {
     for (const { input, value } of cells) {
-      const before = [
-        openBin.values[input]!,
-        openBin.present[input]!,
-        openBin.revisions[input]!,
-        openBin.missing,
-      ] as const;
+      const before = [held.values[input]!, held.present[input]!, held.revisions[input]!] as const;
       this.undo.push(() => {
-        [openBin.values[input], openBin.present[input], openBin.revisions[input], openBin.missing] = before;
+        [held.values[input], held.present[input], held.revisions[input]] = before;
       });
-      if (openBin.present[input] === 0) openBin.missing--;
-      openBin.values[input] = value;
-      openBin.present[input] = 1;
-      openBin.revisions[input] = revision;
+      held.values[input] = value;
+      held.present[input] = 1;
+      held.revisions[input] = revision;
     }
   }
 
@@ -247,9 +315,9 @@ export class CellLedger {
 
   private seal(bin: number, sealedBy: SealedBy): void {
     const openBin = this.open.get(bin);
-    const { values, present } = openBin ?? this.newOpenBin();
+    const { values, present, revisions } = openBin ?? this.newOpenBin();
     this.open.delete(bin);
-    this.sealed.push({ bin, values, present, sealedBy });
+    this.sealed.push({ bin, values, present, revisions, sealedBy });
     this.sealedCount++;
     this.undo.push(() => {
       this.sealedCount--;

@@ -25,7 +25,17 @@ export class HashChain {
 
   /** Appends the next bin. @param row values of the first `width` columns are hashed */
   append(row: Float64Array, width: number): string {
-    const bin = this.links.length;
+    this.links.push(this.link(this.links.length, 0, row, width));
+    return this.links.at(-1)!.toString("hex");
+  }
+
+  /** Puts another link in the place of a bin's. Those after it are to be replaced too, in order. */
+  replace(bin: number, revision: number, row: Float64Array, width: number): string {
+    this.links[bin] = this.link(bin, revision, row, width);
+    return this.links[bin].toString("hex");
+  }
+
+  private link(bin: number, revision: number, row: Float64Array, width: number): Buffer {
     if (this.canonical.length !== width) this.canonical = new Float64Array(width);
     const { canonical } = this;
     for (let column = 0; column < width; column++) {
@@ -33,13 +43,11 @@ export class HashChain {
       canonical[column] = Number.isNaN(value) ? Number.NaN : value;
     }
     this.header.writeUInt32LE(bin, 0);
-    this.header.writeUInt32LE(0, 4);
-    const link = createHash("sha256")
+    this.header.writeUInt32LE(revision, 4);
+    return createHash("sha256")
       .update(bin === 0 ? this.genesis : this.links[bin - 1]!)
       .update(this.header)
       .update(new Uint8Array(canonical.buffer))
       .digest();
-    this.links.push(link);
-    return link.toString("hex");
   }
 }

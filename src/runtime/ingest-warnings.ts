@@ -6,6 +6,18 @@ import type { SealedCells } from "./cell-ledger.ts";
 /** Bins a warning lists: enough to look the first ones up; FlowTime's own number. */
 const LISTED_BINS = 5;
 
+/** Missing telemetry of one input so far. */
+interface Gap {
+  readonly bins: readonly number[];
+  readonly count: number;
+  readonly last: number;
+}
+
+/** Gaps by input, for going back to. */
+export type GapState = readonly Gap[];
+
+const NO_GAP: Gap = { bins: [], count: 0, last: -1 };
+
 interface LateNote {
   /** Newest sealed bin when the frame came: the note is published with the next one. */
   readonly sealedBin: number;
@@ -19,14 +31,14 @@ interface LateNote {
  */
 export class IngestWarnings {
   private readonly plan: Plan;
-  private readonly gaps: { bins: number[]; count: number; last: number }[];
+  private gaps: readonly Gap[];
   private readonly late: { bins: number[]; count: number } = { bins: [], count: 0 };
   private pending: LateNote[] = [];
   private staged: LateNote[] = [];
 
   constructor(plan: Plan) {
     this.plan = plan;
-    this.gaps = plan.bound.map(() => ({ bins: [], count: 0, last: -1 }));
+    this.gaps = plan.bound.map(() => NO_GAP);
   }
 
   begin(): void {
@@ -61,15 +73,31 @@ export class IngestWarnings {
       }
       updates.push({ action, warning: this.lateWarning() });
     }
-    this.gaps.forEach((gap, input) => {
-      if (cells.present[input] === 1) return;
-      const action = gap.count === 0 ? "raised" : "updated";
-      gap.count++;
-      gap.last = cells.bin;
-      if (gap.bins.length < LISTED_BINS) gap.bins.push(cells.bin);
-      updates.push({ action, warning: this.gapWarning(input) });
+    return [...updates, ...this.sealGaps(cells)];
+  }
+
+  /** The part of `seal` that a bin has again when it is evaluated again. */
+  sealGaps(cells: SealedCells): WarningUpdate[] {
+    const missing = [...cells.present.keys()].filter((input) => cells.present[input] !== 1);
+    if (missing.length === 0) return [];
+    const before = this.gaps;
+    this.gaps = before.map((gap, input) => {
+      if (cells.present[input] === 1) return gap;
+      const bins = gap.bins.length < LISTED_BINS ? [...gap.bins, cells.bin] : gap.bins;
+      return { bins, count: gap.count + 1, last: cells.bin };
     });
-    return updates;
+    return missing.map((input) => ({
+      action: before[input]!.count === 0 ? "raised" : "updated",
+      warning: this.gapWarning(input),
+    }));
+  }
+
+  saveGaps(): GapState {
+    return this.gaps;
+  }
+
+  restoreGaps(gaps: GapState): void {
+    this.gaps = gaps;
   }
 
   active(): readonly Warning[] {

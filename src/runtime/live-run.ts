@@ -1,18 +1,21 @@
-import { Analyser } from "../analysis/analyser.ts";
+import { Analyser, type AnalyserState } from "../analysis/analyser.ts";
 import { type ExplainRequest, type Explanation, explainSeries } from "../analysis/explain/explain.ts";
-import { NodeMetrics } from "../analysis/metrics.ts";
+import { type MetricsState, NodeMetrics } from "../analysis/metrics.ts";
 import type { Warning as CoreWarning } from "../analysis/warning.ts";
 import type { EdgeMetric } from "../engine/batch-edges.ts";
 import { Evaluator } from "../engine/evaluator.ts";
-import { History } from "../engine/history.ts";
+import { type BlockStore, History } from "../engine/history.ts";
+import type { EvaluatorState } from "../engine/row-ring.ts";
 import { invariant } from "../lib/assert.ts";
+import { FlowError } from "../lib/errors.ts";
 import { fold } from "../lib/fold.ts";
 import { type ClassOrder, classesInOrder, NO_CLASSES } from "../model/class-order.ts";
 import { type EdgeSeriesColumn, inputName, type Plan } from "../model/plan.ts";
 import type { Frame } from "../protocol/frame.ts";
-import type { Grid, NodeInfo, RunState } from "../protocol/run.ts";
+import type { Adjustment, Grid, LatePolicy, NodeInfo, RunState } from "../protocol/run.ts";
 import type {
   CheckpointEvent,
+  KnownBin,
   LiveState,
   MetricValue,
   NodeDelta,
@@ -21,12 +24,16 @@ import type {
   Warning,
   WarningUpdate,
 } from "../protocol/run-event.ts";
+import { Adjustments } from "./adjustments.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
 import { ClassValues, metricValue } from "./class-values.ts";
 import { HashChain } from "./hash-chain.ts";
-import { IngestWarnings } from "./ingest-warnings.ts";
+import { type GapState, IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
+import { PastBins } from "./past-bins.ts";
+import { RewindPoints } from "./rewind-points.ts";
 import type { RunDefinition } from "./run-definition.ts";
+import { warningChanges } from "./warning-changes.ts";
 
 /**
  * Values of nodes, and of classes at nodes and edges, that a joining subscriber gets as history, all bins together: some
@@ -63,8 +70,22 @@ export interface RunImage extends RunValues {
   readonly ingestWarnings: readonly Warning[];
   /** What telemetry fed, in column order; NaN where nothing came. */
   readonly inputs: readonly { readonly seriesId: string; readonly values: Float64Array }[];
+  readonly adjustments: readonly Adjustment[];
   readonly seq: number;
   readonly hash: string;
+}
+
+/** What evaluation must remember at the end of a bin. */
+interface BinState {
+  readonly evaluator: EvaluatorState;
+  readonly analyser: AnalyserState;
+  readonly metrics: MetricsState;
+  readonly gaps: GapState;
+}
+
+export interface LiveRunOptions {
+  /** Takes the bins that leave the history. Default none: then they are gone. */
+  readonly store?: BlockStore;
 }
 
 /**
@@ -76,29 +97,41 @@ export interface RunImage extends RunValues {
  */
 export class LiveRun {
   readonly definition: RunDefinition;
-  readonly plan: Plan;
+  private readonly latePolicy: LatePolicy;
   private readonly ledger: CellLedger;
-  private readonly evaluator: Evaluator;
+  private readonly adjustments: Adjustments;
+  private evaluator: Evaluator;
   private readonly history: History;
-  private readonly analyser: Analyser;
-  private readonly metrics: NodeMetrics;
+  private analyser: Analyser;
+  private metrics: NodeMetrics;
   private readonly classes: ClassValues;
   private readonly chain: HashChain;
   private readonly ingestWarnings: IngestWarnings;
   private readonly gapRoles: readonly (readonly { readonly node: number; readonly role: string }[])[];
-  private readonly recent: RunUpdate[] = [];
+  private readonly rewindPoints = new RewindPoints<BinState>();
+  private readonly past = new PastBins();
+  private recent: readonly RunUpdate[] = [];
   private readonly recentLimit: number;
   private lastCheckpoint: CheckpointEvent | null = null;
   private seq = 0;
+  /** Bins evaluated at least once. */
+  private evaluated = 0;
+  /** What subscribers know while the first bin of a revision is still to come. */
+  private warningsBeforeRevision: readonly Warning[] | null = null;
 
-  constructor(definition: RunDefinition, plan: Plan) {
+  constructor(definition: RunDefinition, plan: Plan, options: LiveRunOptions = {}) {
     this.definition = definition;
-    this.plan = plan;
     const { bins } = plan.source.grid;
     const inputs = plan.bound.map(inputName);
-    this.ledger = new CellLedger(new InputDirectory(plan), inputs, bins);
+    this.latePolicy = definition.latePolicy ?? "reject";
+    const historyBins = definition.historyBins ?? Number.POSITIVE_INFINITY;
+    this.ledger = new CellLedger(new InputDirectory(plan), inputs, bins, { latePolicy: this.latePolicy, historyBins });
+    this.adjustments = new Adjustments(definition, plan);
     this.evaluator = new Evaluator(plan, { horizonBins: bins });
-    this.history = new History(plan.seriesCount);
+    this.history = new History(plan.seriesCount, {
+      retainedBins: historyBins,
+      ...(options.store === undefined ? {} : { store: options.store }),
+    });
     this.analyser = new Analyser(plan);
     this.metrics = new NodeMetrics(plan);
     this.classes = new ClassValues(plan);
@@ -106,29 +139,50 @@ export class LiveRun {
     this.ingestWarnings = new IngestWarnings(plan);
     this.gapRoles = gapRoles(plan, this.metrics);
     this.recentLimit = Math.max(1, Math.min(SNAPSHOT_BINS, Math.floor(SNAPSHOT_NODE_VALUES / this.updateSize)));
+    this.saveState();
     if (definition.mode === "simulation") this.ledger.sealAllByModel();
   }
 
   begin(): void {
     this.ledger.begin();
     this.ingestWarnings.begin();
+    this.adjustments.begin();
   }
 
   commit(): void {
     this.ledger.commit();
     this.ingestWarnings.commit();
+    this.adjustments.commit();
+    this.takePlan();
+    const corrected = this.ledger.takeCorrected();
+    // A bin that was corrected before it was evaluated is simply evaluated as it is now.
+    if (corrected !== null && corrected < this.evaluated) this.rewind(corrected);
   }
 
   rollback(): void {
     this.ledger.rollback();
     this.ingestWarnings.rollback();
+    this.adjustments.rollback();
   }
 
   /** Decides about one frame. Accepted and late frames belong into the log; the others change nothing. */
   admit(frame: Frame): Verdict {
+    if (frame.type === "adjust") return this.adjustments.admit(frame, this.ledger.sealedBin, this.ledger.ended);
     const verdict = this.ledger.admit(frame);
-    if (verdict.kind === "late") this.ingestWarnings.addLate(frame, this.ledger.sealedBin);
+    if (verdict.kind === "late" && this.latePolicy !== "log") {
+      this.ingestWarnings.addLate(frame, this.ledger.sealedBin);
+    }
     return verdict;
+  }
+
+  /** The plan in force: of the model with its adjustments. Its columns are those of the first one. */
+  get plan(): Plan {
+    return this.adjustments.plan;
+  }
+
+  /** Changes of the model so far. */
+  get changes(): readonly Adjustment[] {
+    return this.adjustments.all;
   }
 
   /** Newest bin whose telemetry is decided; its evaluation may still be to come. */
@@ -137,7 +191,22 @@ export class LiveRun {
   }
 
   get evaluatedBin(): number {
-    return this.evaluator.bin - 1;
+    return this.evaluated - 1;
+  }
+
+  /** Sealed bins are being evaluated again after a correction; until `evaluateNext` has done that, values are mixed. */
+  get isRevising(): boolean {
+    return this.evaluator.bin < this.evaluated;
+  }
+
+  /** Nothing waits for `evaluateNext`. */
+  get isSettled(): boolean {
+    return this.backlogBins === 0 && !this.isRevising && !this.adjustments.isDue(this.evaluatedBin);
+  }
+
+  /** The first bin that is to be evaluated again; no member when there is none. */
+  get revising(): { readonly revisingFrom?: number } {
+    return this.isRevising ? { revisingFrom: this.evaluator.bin } : {};
   }
 
   /** Sealed bins that wait for evaluation. */
@@ -163,7 +232,7 @@ export class LiveRun {
   }
 
   get state(): RunState {
-    if (this.ledger.ended && this.backlogBins === 0) return "completed";
+    if (this.ledger.ended && this.backlogBins === 0 && !this.isRevising) return "completed";
     return this.ledger.newestBin < 0 && this.ledger.sealedBin < 0 ? "created" : "running";
   }
 
@@ -185,38 +254,136 @@ export class LiveRun {
     return { bins, binSize, binUnit, start };
   }
 
-  /** Evaluates the next sealed bin and returns its event; null when none waits. */
+  /**
+   * The next event of what has been decided: a corrected bin evaluated again, a change of the model, or the next sealed
+   * bin evaluated. Null when nothing waits.
+   */
   evaluateNext(): NumberedEvent | null {
+    if (this.isRevising) return this.reviseNext();
+    const adjustment = this.adjustments.takeDue(this.evaluatedBin);
+    if (adjustment !== null) return { event: "adjustment", data: { seq: ++this.seq, ...adjustment } };
     if (this.backlogBins === 0) return null;
-    const bin = this.evaluator.bin;
+    const bin = this.evaluated;
     const cells = this.ledger.cells(bin);
-    const row = this.evaluator.advance(cells.values);
+    const { row, warnings } = this.evaluate(cells);
     this.history.append(row);
-    this.metrics.evaluate(bin, row);
-    const warnings = [...this.analyser.feed(bin, row).map(toUpdate), ...this.ingestWarnings.seal(cells)];
+    this.evaluated++;
+    const ingest = this.ingestWarnings.seal(cells);
     const prevHash = this.chain.at(bin - 1);
-    const update: RunUpdate = {
+    const hash = this.chain.append(row, this.plan.seriesCount);
+    const update = this.update(cells, row, { rev: 0, hash, prevHash, warnings: [...warnings, ...ingest] });
+    this.recent = [...this.recent, update].slice(-this.recentLimit);
+    this.past.published(bin, this.seq);
+    this.saveState();
+    this.forgetCells();
+    return { event: "bin", data: update };
+  }
+
+  /** One bin through evaluator, metrics and analyser. */
+  private evaluate(cells: SealedCells): { readonly row: Float64Array; readonly warnings: readonly WarningUpdate[] } {
+    const row = this.evaluator.advance(cells.values);
+    this.metrics.evaluate(cells.bin, row);
+    return { row, warnings: this.analyser.feed(cells.bin, row).map(toUpdate) };
+  }
+
+  private update(
+    cells: SealedCells,
+    row: Float64Array,
+    parts: Pick<RunUpdate, "rev" | "hash" | "prevHash" | "warnings">,
+  ): RunUpdate {
+    const adjusted = this.adjustments.at(cells.bin);
+    return {
       runId: this.definition.runId,
       epoch: this.definition.epoch,
       seq: ++this.seq,
-      binIndex: bin,
-      rev: 0,
-      startUtc: binStartUtc(this.plan.source.grid, bin),
+      binIndex: cells.bin,
+      startUtc: binStartUtc(this.plan.source.grid, cells.bin),
       nodes: this.nodeDeltas(cells, row),
       edges: this.classes.ofEdges(row),
-      warnings,
-      hash: this.chain.append(row, this.plan.seriesCount),
-      prevHash,
-      provenance: { sealedBy: cells.sealedBy },
+      provenance: { sealedBy: cells.sealedBy, ...(adjusted === undefined ? {} : { adjusted }) },
+      ...parts,
     };
-    this.recent.push(update);
-    if (this.recent.length > this.recentLimit) this.recent.shift();
-    return { event: "bin", data: update };
+  }
+
+  /** Goes back to before a bin that was corrected; `reviseNext` then comes forward again, bin by bin. */
+  private rewind(bin: number): void {
+    const before = this.activeWarnings();
+    const point = this.rewindPoints.before(bin);
+    invariant(point, `a state at or before bin ${bin} is kept`);
+    this.evaluator.restoreState(point.state.evaluator);
+    this.analyser = Analyser.restore(this.plan, point.state.analyser);
+    this.metrics = NodeMetrics.restore(this.plan, point.state.metrics);
+    this.ingestWarnings.restoreGaps(point.state.gaps);
+    this.rewindPoints.dropAfter(point.bins);
+    this.warningsBeforeRevision = before;
+    for (let again = point.bins; again < bin; again++) {
+      const cells = this.ledger.cells(again);
+      this.evaluate(cells);
+      this.ingestWarnings.sealGaps(cells);
+      this.saveState();
+    }
+  }
+
+  private reviseNext(): NumberedEvent {
+    const bin = this.evaluator.bin;
+    const cells = this.ledger.cells(bin);
+    const { row, warnings } = this.evaluate(cells);
+    const gaps = this.ingestWarnings.sealGaps(cells);
+    const before = this.warningsBeforeRevision;
+    this.warningsBeforeRevision = null;
+    const replaces = { rev: this.past.revision(bin), hash: this.chain.at(bin) };
+    const rev = replaces.rev + 1;
+    const superseded = this.history.row(bin).slice();
+    this.history.replace(bin, row);
+    const prevHash = this.chain.at(bin - 1);
+    const hash = this.chain.replace(bin, rev, row, this.plan.seriesCount);
+    // Whoever follows has the warnings of the newest bin; from the corrected one on they go the new way.
+    const changes = before === null ? [...warnings, ...gaps] : warningChanges(before, this.activeWarnings());
+    const update = this.update(cells, row, { rev, hash, prevHash, warnings: changes });
+    this.past.revised(bin, this.seq, { ...replaces, row: superseded });
+    this.recent = this.recent.map((known) => (known.binIndex === bin ? update : known));
+    this.saveState();
+    return { event: "revision", data: { ...update, replaces } };
+  }
+
+  /** Where a correction is allowed, states to go back to are saved now and then. */
+  private saveState(): void {
+    const { bin } = this.evaluator;
+    if (this.latePolicy !== "revise" || !this.rewindPoints.isDue(bin)) return;
+    this.rewindPoints.add(bin, {
+      evaluator: this.evaluator.saveState(),
+      analyser: this.analyser.saveState(),
+      metrics: this.metrics.saveState(),
+      gaps: this.ingestWarnings.saveGaps(),
+    });
+  }
+
+  /** Cells are held as far back as a correction may need them. */
+  private forgetCells(): void {
+    const oldest = Math.min(this.ledger.oldestCorrectable, this.evaluated);
+    const first = this.latePolicy === "revise" ? (this.rewindPoints.before(oldest)?.bins ?? 0) : oldest;
+    this.rewindPoints.dropBefore(first);
+    this.ledger.forgetBefore(first);
+  }
+
+  /** Puts the newest plan in force. It has the same columns, and the same values in every bin evaluated so far. */
+  private takePlan(): void {
+    const { plan } = this.adjustments;
+    if (plan === this.evaluator.plan) return;
+    const state = this.evaluator.saveState();
+    this.evaluator = new Evaluator(plan, { horizonBins: plan.source.grid.bins });
+    this.evaluator.restoreState(state);
+    if (this.evaluated > 0) return;
+    // Before bin 0 what the model says of the beginning may have changed too.
+    this.analyser = new Analyser(plan);
+    this.metrics = new NodeMetrics(plan);
+    this.rewindPoints.dropAfter(-1);
+    this.saveState();
   }
 
   /** Takes note of a snapshot that was written. All sealed bins must have been evaluated. */
   recordCheckpoint(snapshot: Pick<CheckpointEvent, "snapshotRunId" | "sealedBin" | "path">): NumberedEvent {
-    invariant(this.backlogBins === 0, "a checkpoint is recorded when no sealed bin waits for evaluation");
+    invariant(this.isSettled, "a checkpoint is recorded when every sealed bin is evaluated");
     const { snapshotRunId, sealedBin, path } = snapshot;
     this.lastCheckpoint = { seq: ++this.seq, snapshotRunId, sealedBin, path };
     return { event: "checkpoint", data: this.lastCheckpoint };
@@ -236,27 +403,63 @@ export class LiveRun {
   newestState(): Pick<LiveState, "series" | "nodes" | "edges" | "startUtc"> {
     const bin = this.evaluatedBin;
     if (bin < 0) return { series: {}, nodes: [], edges: [], startUtc: null };
-    const row = this.history.row(bin);
-    // Edges go by their own ids; these are the series of nodes, `id@class` for shares.
-    const series = Object.fromEntries(
-      this.plan.columns
-        .slice(0, this.plan.seriesCount)
+    const { nodes, edges } = this.recent.at(-1)!;
+    return {
+      series: this.seriesOf(this.history.row(bin)),
+      nodes,
+      edges,
+      startUtc: binStartUtc(this.plan.source.grid, bin),
+    };
+  }
+
+  /**
+   * A bin as it was known at a position of the stream.
+   * @param seq default: now
+   * @throws FlowError `bin_not_sealed` when it was not known then, `bin_not_retained` when it is no longer kept
+   */
+  knownBin(bin: number, seq: number = this.seq): KnownBin {
+    const known = this.past.asOf(bin, seq);
+    if (known === null) {
+      const when = seq === this.seq ? "" : ` as of ${seq}`;
+      throw new FlowError("bin_not_sealed", `Bin ${bin} is not sealed${when}; the newest is ${this.evaluatedBin}.`);
+    }
+    const startUtc = binStartUtc(this.plan.source.grid, bin);
+    if (known !== "current") {
+      const { rev, hash, row } = known;
+      return { binIndex: bin, rev, startUtc, hash, series: this.seriesOf(row) };
+    }
+    const row = this.history.readRow(bin);
+    if (row === null) {
+      const first = this.history.firstReadableBin;
+      throw new FlowError(
+        "bin_not_retained",
+        `Bin ${bin} has left the history; the oldest bin that is kept is ${first}.`,
+      );
+    }
+    return { binIndex: bin, rev: this.past.revision(bin), startUtc, hash: this.hash(bin), series: this.seriesOf(row) };
+  }
+
+  /** Edges go by their own ids, with the bins; here are the series of nodes, `id@class` for shares. */
+  private seriesOf(row: Float64Array): Readonly<Record<string, MetricValue>> {
+    const { columns, seriesCount } = this.plan;
+    return Object.fromEntries(
+      columns
+        .slice(0, seriesCount)
         .map(({ id, origin }, column) => ({ id, origin, value: metricValue(row[column]!) }))
         .filter(({ origin }) => origin !== "edge" && origin !== "input")
         .map(({ id, value }) => [id, value]),
     );
-    const { nodes, edges } = this.recent.at(-1)!;
-    return { series, nodes, edges, startUtc: binStartUtc(this.plan.source.grid, bin) };
   }
 
   /** A copy of the run as of the newest evaluated bin. */
   image(): RunImage {
+    invariant(!this.isRevising, "a run is copied when no bin waits to be evaluated again");
     const { plan } = this;
     const values = (column: number): Float64Array => this.history.column(column);
     return {
       definition: this.definition,
       plan,
-      bins: this.evaluator.bin,
+      bins: this.evaluated,
       series: plan.order.map((id) => ({ id, values: values(plan.columnOf.get(id)!) })),
       classSeries: this.classSeries(),
       edgeSeries: this.edgeSeries(),
@@ -264,6 +467,7 @@ export class LiveRun {
       warnings: this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),
       inputs: plan.bound.map((series) => ({ seriesId: inputName(series), values: values(series.column) })),
+      adjustments: this.changes,
       seq: this.seq,
       hash: this.hash(),
     };
@@ -278,9 +482,9 @@ export class LiveRun {
   explain(request: ExplainRequest): Explanation {
     const { history } = this;
     const values = {
-      firstBin: history.firstBin,
-      bins: this.evaluator.bin,
-      value: (bin: number, column: number) => history.value(bin, column),
+      firstBin: history.firstReadableBin,
+      bins: this.evaluated,
+      value: (bin: number, column: number) => history.readRow(bin)![column]!,
     };
     return explainSeries(this.plan, values, request);
   }

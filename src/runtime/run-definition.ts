@@ -1,7 +1,7 @@
 import { FlowError } from "../lib/errors.ts";
 import type { BindingSpec } from "../model/bind.ts";
 import type { RunId } from "../protocol/ids.ts";
-import type { RunMode } from "../protocol/run.ts";
+import type { LatePolicy, RunMode } from "../protocol/run.ts";
 
 /** What a run is, fixed when it is created: the first thing in its log. With the log it determines the run's state. */
 export interface RunDefinition {
@@ -14,6 +14,10 @@ export interface RunDefinition {
   readonly bindings: readonly BindingSpec[];
   /** Snapshot each time this many bins have been sealed; null: only at the end. */
   readonly checkpointEvery: number | null;
+  /** Default `reject`. */
+  readonly latePolicy?: LatePolicy;
+  /** Newest bins that stay in memory and can be corrected. Default: all. */
+  readonly historyBins?: number | null;
 }
 
 const FORMAT = 1;

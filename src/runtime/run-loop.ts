@@ -4,8 +4,9 @@ import type { Clock } from "../lib/clock.ts";
 import { FlowError } from "../lib/errors.ts";
 import { LogError } from "../log/log-error.ts";
 import type { ChainMark, TelemetryLog } from "../log/telemetry-log.ts";
-import type { DecodedLine, Frame, IngestAnswer } from "../protocol/frame.ts";
-import type { IngestCounters, RunState, SnapshotReference } from "../protocol/run.ts";
+import type { AdjustFrame, DecodedLine, Frame, FrameErrorCode, IngestAnswer } from "../protocol/frame.ts";
+import type { ProblemCode } from "../protocol/problem.ts";
+import type { Adjustment, IngestCounters, RunState, SnapshotReference } from "../protocol/run.ts";
 import type { Change } from "./change.ts";
 import { GroupCommit, type SubmitOptions } from "./group-commit.ts";
 import type { LiveRun, RunImage } from "./live-run.ts";
@@ -20,6 +21,12 @@ export const MAX_BACKLOG_BINS = 256;
 export interface SnapshotSink {
   write(image: RunImage): Promise<SnapshotReference>;
 }
+
+/** Problems that an adjustment's refusal stands for; any other is `bad_adjustment`. */
+const PROBLEM_OF_REFUSAL: Readonly<Partial<Record<FrameErrorCode, ProblemCode>>> = {
+  too_late: "too_late",
+  run_ended: "run_not_live",
+};
 
 /** What stands in the log besides frames. */
 interface CheckpointRecord extends SnapshotReference {
@@ -87,9 +94,19 @@ export class RunLoop {
       isDurable: parts.isDurable,
       counters: this.counters,
       change: (decide) => this.change(decide),
-      room: () => (this.run.backlogBins > MAX_BACKLOG_BINS ? this.pump() : null),
+      room: () => (this.isFull() ? this.pump() : null),
       onCommitted: () => void this.pump(),
     });
+  }
+
+  /**
+   * Whether evaluation must go on before anything else is decided. Where bins can be corrected it always must: what
+   * corrects a bin finds it evaluated, and what comes after finds that done, as it is when the log is replayed.
+   */
+  private isFull(): boolean {
+    if (this.failureText !== null) return false;
+    const isRevisable = this.run.definition.latePolicy === "revise";
+    return this.run.backlogBins > MAX_BACKLOG_BINS || (isRevisable && !this.run.isSettled);
   }
 
   get state(): RunState {
@@ -156,6 +173,18 @@ export class RunLoop {
   async submit(lines: readonly DecodedLine[], options: SubmitOptions = {}): Promise<IngestAnswer> {
     this.refuseIfUnready();
     return this.intake.submit(lines, options);
+  }
+
+  /**
+   * Changes the model of the run from a bin on (default: the oldest that is not sealed).
+   * @throws FlowError `bad_adjustment`, `too_late`, `run_not_live`; nothing of it is applied
+   */
+  async adjust(frame: AdjustFrame): Promise<Adjustment> {
+    const answer = await this.submit([{ line: 1, frame }]);
+    const [error] = answer.errors;
+    if (error !== undefined) throw new FlowError(PROBLEM_OF_REFUSAL[error.code] ?? "bad_adjustment", error.message);
+    const { fromBin = answer.sealedBin + 1, set } = frame;
+    return { fromBin, set };
   }
 
   /**
@@ -322,20 +351,21 @@ export class RunLoop {
 
   /** One snapshot at a time. */
   private writeSnapshot(): Promise<SnapshotReference> {
-    this.writing ??= this.writeAndRecord(this.run.image()).finally(() => {
+    this.writing ??= this.writeAndRecord().finally(() => {
       this.writing = null;
     });
     return this.writing;
   }
 
-  private async writeAndRecord(image: RunImage): Promise<SnapshotReference> {
-    const reference = await this.snapshots.write(image);
+  private async writeAndRecord(): Promise<SnapshotReference> {
+    while (this.run.isRevising) await this.pump();
+    const reference = await this.snapshots.write(this.run.image());
     const record: CheckpointRecord = { type: "checkpoint", ...reference };
     for (let isNoted = false; !isNoted; ) {
-      while (this.run.backlogBins > 0) await this.pump();
+      while (!this.run.isSettled) await this.pump();
       // A batch may have come between the two, and sealed bins that count before the checkpoint.
       isNoted = await this.change(() =>
-        this.run.backlogBins > 0
+        !this.run.isSettled
           ? { records: [], outcome: false }
           : {
               records: [JSON.stringify(record)],

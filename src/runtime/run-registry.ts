@@ -1,28 +1,22 @@
 import { randomBytes } from "node:crypto";
+import type { BlockStore } from "../engine/history.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FlowError } from "../lib/errors.ts";
 import { LogError } from "../log/log-error.ts";
 import type { LogStore, TelemetryLog } from "../log/telemetry-log.ts";
-import { compileModel } from "../model/compile.ts";
-import type { Diagnostic } from "../model/diagnostics.ts";
-import { parseModel } from "../model/parse.ts";
 import { inputName } from "../model/plan.ts";
 import { parseRunId, type RunId, timestampedRunId } from "../protocol/ids.ts";
 import type { CreateRunRequest } from "../protocol/run.ts";
+import { compileRun } from "./compile-run.ts";
 import { LiveRun } from "./live-run.ts";
 import { parseDefinition, type RunDefinition, serialiseDefinition } from "./run-definition.ts";
 import { RunLoop, type SnapshotSink } from "./run-loop.ts";
 import { topicSource } from "./topic-source.ts";
 
-/** A model that cannot run: everything that is wrong with it. */
-export class InvalidModel extends FlowError<"invalid_model"> {
-  readonly diagnostics: readonly Diagnostic[];
-  constructor(diagnostics: readonly Diagnostic[]) {
-    const errors = diagnostics.filter((finding) => finding.severity === "error");
-    super("invalid_model", `The model cannot run: ${errors.map((finding) => finding.message).join("; ")}`);
-    this.diagnostics = diagnostics;
-  }
+/** Where the bins go that leave the memory of one run. */
+export interface RunStore extends BlockStore {
+  close(): void;
 }
 
 /** Live runs by id: creates them, brings them back after a restart, closes them. */
@@ -33,9 +27,12 @@ export class RunRegistry {
     readonly hub: Hub;
     readonly snapshots: SnapshotSink;
     readonly clock: Clock;
+    /** Opens the place for bins that leave the memory of a run with a bounded history. */
+    readonly openStore: (runId: RunId, width: number) => RunStore;
     readonly onProblem: (runId: string, error: unknown) => void;
   };
   private readonly loops = new Map<RunId, RunLoop>();
+  private readonly stores: RunStore[] = [];
   private closing = false;
   private recovering = false;
 
@@ -86,8 +83,10 @@ export class RunRegistry {
       modelText: request.model,
       bindings: request.bindings ?? [],
       checkpointEvery: request.checkpointEvery ?? null,
+      latePolicy: request.latePolicy ?? "reject",
+      historyBins: request.historyBins ?? null,
     };
-    const run = buildRun(definition);
+    const run = this.buildRun(definition);
     if (definition.mode === "live" && run.plan.bound.length === 0) {
       throw new FlowError(
         "bad_request",
@@ -124,12 +123,22 @@ export class RunRegistry {
     this.closing = true;
     await Promise.all(this.all().map((loop) => loop.close()));
     await this.parts.logs.close();
+    for (const store of this.stores.splice(0)) store.close();
+  }
+
+  /** @throws InvalidModel */
+  private buildRun(definition: RunDefinition): LiveRun {
+    const plan = compileRun(definition.modelText, definition.bindings);
+    if (definition.historyBins == null) return new LiveRun(definition, plan);
+    const store = this.parts.openStore(definition.runId, plan.seriesCount);
+    this.stores.push(store);
+    return new LiveRun(definition, plan, { store });
   }
 
   private async recover(runId: RunId): Promise<void> {
     try {
       const log = await this.parts.logs.open(runId);
-      const loop = this.loopFor(buildRun(parseDefinition(log.meta)), log);
+      const loop = this.loopFor(this.buildRun(parseDefinition(log.meta)), log);
       await loop.recover();
     } catch (error) {
       this.parts.onProblem(runId, error);
@@ -152,13 +161,4 @@ export class RunRegistry {
 
 function runExists(runId: RunId): FlowError {
   return new FlowError("run_exists", `Run '${runId}' exists already. Choose another id or send frames to it.`);
-}
-
-/** @throws InvalidModel */
-function buildRun(definition: RunDefinition): LiveRun {
-  const parsed = parseModel(definition.modelText);
-  if (parsed.model === null) throw new InvalidModel(parsed.diagnostics);
-  const compiled = compileModel(parsed.model, { bindings: definition.bindings });
-  if (compiled.plan === null) throw new InvalidModel([...parsed.diagnostics, ...compiled.diagnostics]);
-  return new LiveRun(definition, compiled.plan);
 }

@@ -112,7 +112,14 @@ function liveProvenance(image: RunImage, nowMs: number): string {
       // Where FlowTime's own engine fails or reads zeros by a defect, these figures have no reference (engine.md §11.1).
       reference: plan.divergences.length > 0 ? "none" : "flowtime",
       ledger: plan.divergences.map(({ id }) => id),
-      live: { liveRunId: definition.runId, epoch: definition.epoch, seq, sealedBin: bins - 1, hash },
+      live: {
+        liveRunId: definition.runId,
+        epoch: definition.epoch,
+        seq,
+        sealedBin: bins - 1,
+        hash,
+        ...(image.adjustments.length === 0 ? {} : { adjustments: image.adjustments }),
+      },
     },
     null,
     2,

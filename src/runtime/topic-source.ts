@@ -35,7 +35,7 @@ export function topicSource(
       const hash = run.hash();
       const pages = pagesOf(run.recentUpdates(), run.updateSize);
       return {
-        begin: { runId, epoch, seq, sealedBin, pages: pages.length, hash },
+        begin: { runId, epoch, seq, sealedBin, pages: pages.length, hash, ...run.revising },
         pages,
         end: { epoch, seq, sealedBin, hash, warnings: run.activeWarnings() },
       };

@@ -3,10 +3,12 @@ import { DEFAULT_BATCH_BYTES } from "../ingest/gateway.ts";
 import { FlowError } from "../lib/errors.ts";
 import type { EngineParts } from "./parts.ts";
 import { problemOf } from "./problems.ts";
+import { registerBinRoutes } from "./routes/bins.ts";
 import { registerCaptureRoute } from "./routes/capture.ts";
 import { registerEngineRoutes } from "./routes/engine.ts";
 import { registerExplainRoute } from "./routes/explain.ts";
 import { registerFrameRoutes } from "./routes/frames.ts";
+import { registerModelRoutes } from "./routes/model.ts";
 import { registerRunRoutes } from "./routes/runs.ts";
 import { registerStreamRoute } from "./routes/stream.ts";
 
@@ -51,6 +53,8 @@ export function buildApp(parts: EngineParts): FastifyInstance {
   });
   registerEngineRoutes(app, parts);
   registerRunRoutes(app, parts);
+  registerModelRoutes(app, parts);
+  registerBinRoutes(app, parts);
   registerFrameRoutes(app, parts);
   registerCaptureRoute(app, parts);
   registerStreamRoute(app, parts);

@@ -4,6 +4,7 @@ import { Hub } from "../hub/hub.ts";
 import { Gateway } from "../ingest/gateway.ts";
 import type { Clock } from "../lib/clock.ts";
 import { WorkerLogStore } from "../log/worker/worker-log-store.ts";
+import { RowFile } from "../runtime/row-file.ts";
 import { RunRegistry } from "../runtime/run-registry.ts";
 import { FolderSnapshots } from "../runtime/snapshots.ts";
 import type { EngineParts } from "./parts.ts";
@@ -31,6 +32,7 @@ export function composeEngine(options: {
       random: randomBytes,
     }),
     clock,
+    openStore: (runId, width) => new RowFile(path.join(liveDir, ".rows"), runId, width),
     onProblem: (runId, error) => onProblem(runId, error),
   });
   return {

@@ -5,9 +5,9 @@ import { type Facts, FlowError } from "../lib/errors.ts";
 import type { LogErrorCode } from "../log/log-error.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { PROBLEMS, type Problem, type ProblemCode, type ProblemDiagnostic } from "../protocol/problem.ts";
+import { InvalidModel } from "../runtime/compile-run.ts";
 import { BatchRefused } from "../runtime/group-commit.ts";
 import { ProducerError } from "../runtime/producers.ts";
-import { InvalidModel } from "../runtime/run-registry.ts";
 
 /** How long a client waits before it tries again what the engine cannot do now. */
 const RETRY_AFTER_SECONDS = 1;

@@ -10,14 +10,8 @@ import {
   type YAMLSeq,
 } from "yaml";
 import { invariant } from "../lib/assert.ts";
+import { applyEdits, type TextEdit } from "../model/text-edit.ts";
 import { SnapshotError } from "./snapshot-error.ts";
-
-/** A stretch of text and what stands in its place. */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
 
 /**
  * The text of the same model with its first `bins` bins: what FlowTime would have been given for a run that ends there.
@@ -35,7 +29,7 @@ export function cutModelText(text: string, bins: number): string {
       "The model text has no readable grid.bins, so it cannot be cut to its first bins.",
     );
   }
-  const edits: Edit[] = [{ start: binCount.range[0], end: binCount.range[1], text: String(bins) }];
+  const edits: TextEdit[] = [{ start: binCount.range[0], end: binCount.range[1], text: String(bins) }];
   const cutLists = new Set<YAMLSeq>();
   for (const values of constValues(document)) {
     const edit = cutLists.has(values) ? null : cutList(values, bins);
@@ -43,14 +37,6 @@ export function cutModelText(text: string, bins: number): string {
     if (edit !== null) edits.push(edit);
   }
   return applyEdits(text, edits);
-}
-
-/** @param edits that do not overlap, in any order */
-export function applyEdits(text: string, edits: readonly Edit[]): string {
-  // From the end, so that earlier offsets stay true.
-  return edits
-    .toSorted((a, b) => b.start - a.start)
-    .reduce((cut, edit) => cut.slice(0, edit.start) + edit.text + cut.slice(edit.end), text);
 }
 
 /** `values` of the const nodes, each the very list it names when it is an alias. */
@@ -70,7 +56,7 @@ function resolve(document: Document.Parsed, node: unknown): unknown {
 }
 
 /** From the end of the last value kept to the end of the last value there is, so that brackets and line ends stay. */
-function cutList(values: YAMLSeq, bins: number): Edit | null {
+function cutList(values: YAMLSeq, bins: number): TextEdit | null {
   if (values.items.length <= bins) return null;
   const kept = endOf(values.items[bins - 1]);
   const last = endOf(values.items.at(-1));

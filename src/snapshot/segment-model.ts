@@ -2,7 +2,8 @@ import { isAlias, isCollection, isScalar, type Node, parseDocument, type YAMLSeq
 import { invariant } from "../lib/assert.ts";
 import { parseUtc } from "../lib/utc-time.ts";
 import type { TimeGrid } from "../model/model.ts";
-import { applyEdits, constValues, type Edit } from "./cut-model.ts";
+import { applyEdits, type TextEdit } from "../model/text-edit.ts";
+import { constValues } from "./cut-model.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 
 /** What a `const` that nothing feeds does past the bins of its model. */
@@ -39,7 +40,7 @@ export function segmentModelText(
   if (document.errors.length > 0 || !isScalar(binCount) || binCount.range == null) {
     throw new SnapshotError("model_not_cuttable", "The model text has no readable grid.bins, so it cannot be sliced.");
   }
-  const edits: Edit[] = [{ start: binCount.range[0], end: binCount.range[1], text: String(to - from) }];
+  const edits: TextEdit[] = [{ start: binCount.range[0], end: binCount.range[1], text: String(to - from) }];
   const start = document.getIn(["grid", "start"], true);
   const startText = startOfBin(grid, from);
   if (from > 0 && startText !== null && isScalar(start) && start.range != null) {
@@ -58,7 +59,7 @@ function sliceList(
   text: string,
   values: YAMLSeq,
   { from, to, pastEnd }: { readonly from: number; readonly to: number; readonly pastEnd: PastEnd },
-): Edit | null {
+): TextEdit | null {
   const ranges = values.items.map(rangeOf);
   const [first, last] = [ranges[0], ranges.at(-1)];
   if (first == null || last == null || ranges.includes(null)) return null;

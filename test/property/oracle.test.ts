@@ -11,11 +11,13 @@ import { Evaluator } from "../../src/engine/evaluator.ts";
 import { compileModel } from "../../src/model/compile.ts";
 import { parseModel } from "../../src/model/parse.ts";
 import { inputName, type Plan } from "../../src/model/plan.ts";
-import type { Frame } from "../../src/protocol/frame.ts";
+import type { AdjustFrame, Frame as AnyFrame } from "../../src/protocol/frame.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
 import { LiveRun } from "../../src/runtime/live-run.ts";
 import { type RandomModel, randomModel } from "../support/random-model.ts";
 import { runs } from "../support/seed.ts";
+
+type Frame = Exclude<AnyFrame, AdjustFrame>;
 
 function planOf(model: RandomModel, bindings: readonly string[] = []): Plan {
   const parsed = parseModel(model.text);

@@ -9,7 +9,7 @@ import type { RunId } from "../../src/protocol/ids.ts";
 import type { SnapshotReference } from "../../src/protocol/run.ts";
 import type { RunImage } from "../../src/runtime/live-run.ts";
 import type { SnapshotSink } from "../../src/runtime/run-loop.ts";
-import { RunRegistry } from "../../src/runtime/run-registry.ts";
+import { RunRegistry, type RunStore } from "../../src/runtime/run-registry.ts";
 import type { EngineParts } from "../../src/server/parts.ts";
 import { FakeClock } from "./fake-clock.ts";
 
@@ -112,6 +112,16 @@ export interface FakeParts extends EngineParts {
   readonly problems: string[];
 }
 
+/** Bins that leave a run's memory, kept in memory. */
+export function memoryStore(): RunStore {
+  const blocks = new Map<number, Float64Array>();
+  return {
+    write: (block, rows) => void blocks.set(block, rows.slice()),
+    read: (block) => blocks.get(block)!,
+    close: () => {},
+  };
+}
+
 /** An engine's parts over fakes: nothing on disk, time that stands still. */
 export function fakeParts(
   options: { readonly gateway?: Gateway; readonly logs?: FaultyLogStore; readonly snapshots?: FakeSnapshots } = {},
@@ -125,7 +135,15 @@ export function fakeParts(
   };
   const hub = new Hub({ clock: clock satisfies Clock, onProblem: (error) => onProblem("stream", error) });
   return {
-    registry: new RunRegistry({ logs, isDurable: false, hub, snapshots, clock, onProblem }),
+    registry: new RunRegistry({
+      logs,
+      isDurable: false,
+      hub,
+      snapshots,
+      clock,
+      openStore: () => memoryStore(),
+      onProblem,
+    }),
     gateway: options.gateway ?? new Gateway(),
     clock,
     startedMs: clock.now(),

@@ -279,6 +279,9 @@ export class FakeRun {
       bindings: [],
       createdUtc: "2026-11-23T09:00:00Z",
       checkpointEvery: null,
+      latePolicy: "reject",
+      historyBins: null,
+      adjustments: [],
       snapshot: this.snapshots.at(-1) ?? null,
       failure: null,
     };

@@ -35,7 +35,7 @@ export async function openRun(
   client: EngineClient,
   model: ModelInUse | null,
   source: Source,
-  checkpointEvery: number | null,
+  settings: Partial<CreateRunRequest>,
   options: { readonly run?: string },
 ): Promise<{ readonly run: RunDescription; readonly isCreated: boolean }> {
   if (options.run !== undefined) {
@@ -51,7 +51,7 @@ export async function openRun(
     model: model!.text,
     bindings: source.bindings,
     ...(options.run === undefined ? {} : { runId: options.run }),
-    ...(checkpointEvery === null ? {} : { checkpointEvery }),
+    ...settings,
   };
   try {
     return { run: await client.createRun(request), isCreated: true };
@@ -103,6 +103,7 @@ export class Intake {
 
 export function binOf(frame: Frame, grid: Grid): number | null {
   if (frame.type === "end") return null;
+  if (frame.type === "adjust") return frame.fromBin ?? null;
   if (frame.binIndex !== undefined) return frame.binIndex;
   const start = grid.start === null ? null : parseUtc(grid.start);
   const at = parseUtc(frame.timestampUtc ?? "");

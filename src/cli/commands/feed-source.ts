@@ -83,6 +83,7 @@ export async function* linesOf(frames: Iterable<Frame> | AsyncIterable<Frame>): 
 export function labelOfFrame(line: FrameLine): string {
   if (!("frame" in line) || line.frame.type === "end") return "the end";
   const { frame } = line;
+  if (frame.type === "adjust") return "an adjustment";
   const what = frame.type === "watermark" ? "watermark" : (frame.nodeId ?? frame.seriesId);
   return `bin ${frame.binIndex}, ${what}`;
 }

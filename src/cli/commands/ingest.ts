@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { FrameLine } from "../../ingest/frame-lines.ts";
-import type { BindingRequest } from "../../protocol/run.ts";
+import type { BindingRequest, CreateRunRequest, LatePolicy } from "../../protocol/run.ts";
 import type { CommandContext, EngineOptions } from "../command.ts";
 import { counted, dataHint, fileError, pathKind, readInput, wholeNumber } from "../command.ts";
 import { engineClient } from "../engine.ts";
@@ -20,6 +20,8 @@ export interface IngestOptions extends EngineOptions {
   readonly speed: string;
   readonly watch?: boolean;
   readonly checkpointEvery?: string;
+  readonly latePolicy?: LatePolicy;
+  readonly historyBins?: string;
   readonly rejects?: string;
   readonly strict?: boolean;
   readonly end?: boolean;
@@ -31,8 +33,7 @@ type SourceKind = "bundle" | "growing bundle" | "file" | "stdin";
 /** Feeds a run from a bundle, a file or a pipe; prints the run folder in the end. */
 export async function ingest(name: string, options: IngestOptions, context: CommandContext): Promise<ExitCode> {
   const speed = options.speed === "max" ? null : wholeNumber("--speed", options.speed, 1);
-  const every = options.checkpointEvery;
-  const checkpointEvery = every === undefined ? null : wholeNumber("--checkpoint-every", every, 1);
+  const settings = runSettings(options);
   const kind = await sourceKind(name, options, context);
   let say = context.say;
   using report = new RefusalReport(options.rejects ?? null, (text) => say(text));
@@ -45,7 +46,7 @@ export async function ingest(name: string, options: IngestOptions, context: Comm
   const source = still ?? (await open());
   if (source === null) return EXIT.ok;
   for (const warning of source.warnings) context.say(`flowtime: ${warning}`);
-  const { run, isCreated } = await openRun(engine.client, model, source, checkpointEvery, options);
+  const { run, isCreated } = await openRun(engine.client, model, source, settings, options);
   context.say(
     `flowtime: run ${run.runId} ${isCreated ? "created" : "found"} at ${engine.client.baseUrl}\n` +
       `  tail it: flowtime stream runs ${run.runId}${dataHint(options, context.env)}`,
@@ -197,6 +198,15 @@ async function frameSource(
 function bindingOf(text: string): BindingRequest {
   const colon = text.lastIndexOf(":");
   return colon < 0 ? text : { nodeId: text.slice(0, colon), metric: text.slice(colon + 1) };
+}
+
+/** What a run that this command creates is asked to be. */
+function runSettings({ checkpointEvery: every, latePolicy, historyBins }: IngestOptions): Partial<CreateRunRequest> {
+  return {
+    ...(every === undefined ? {} : { checkpointEvery: wholeNumber("--checkpoint-every", every, 1) }),
+    ...(latePolicy === undefined ? {} : { latePolicy }),
+    ...(historyBins === undefined ? {} : { historyBins: wholeNumber("--history-bins", historyBins, 1) }),
+  };
 }
 
 function readFile(name: string): AsyncIterable<Uint8Array> {

@@ -49,7 +49,7 @@ export async function replay(name: string, options: ReplayOptions, context: Comm
   const { model, source } = recording;
   await using engine = await connect(options, context);
   for (const warning of source.warnings) context.say(`flowtime: ${warning}`);
-  const { run, isCreated } = await openRun(engine.client, model, source, null, options);
+  const { run, isCreated } = await openRun(engine.client, model, source, {}, options);
   if (!isCreated) throw new CliError("usage", `There is a run ${run.runId} already; a replay needs an id of its own.`);
   context.say(
     `flowtime: replaying ${name} as ${run.runId} at ${engine.client.baseUrl}\n` +

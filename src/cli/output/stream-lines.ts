@@ -59,9 +59,12 @@ export class LinesFace implements StreamFace {
           ...this.#ledger.reconcile(event.data.warnings).map(warningLine),
         ];
       case "bin":
+      case "revision":
         return this.#ledger.bin(event.data).flatMap((entry) => this.#entry(entry));
       case "checkpoint":
         return [`checkpoint of bin ${event.data.sealedBin}: ${event.data.path}`];
+      case "adjustment":
+        return [`adjusted from bin ${event.data.fromBin}: ${settings(event.data.set)}`];
       case "reset":
         return [`the stream starts over (${event.data.reason})`];
       case "hello":
@@ -84,9 +87,16 @@ export class LinesFace implements StreamFace {
     return shown.map((node) => {
       const values = valuesOf(node, glyphs);
       const gaps = node.gaps !== undefined && node.gaps.length > 0 ? `  no telemetry: ${node.gaps.join(", ")}` : "";
-      return `${when}bin ${update.binIndex}  ${node.id.padEnd(longest)}  ${values.join("  ")}${gaps}`;
+      const bin = update.rev === 0 ? update.binIndex : `${update.binIndex} rev ${update.rev}`;
+      return `${when}bin ${bin}  ${node.id.padEnd(longest)}  ${values.join("  ")}${gaps}`;
     });
   }
+}
+
+function settings(set: Readonly<Record<string, number>>): string {
+  return Object.entries(set)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(", ");
 }
 
 function valuesOf(node: NodeDelta, glyphs: Glyphs): readonly string[] {

@@ -67,7 +67,13 @@ export class NdjsonFace implements StreamFace {
         return [...bins, ...changes.map((change) => warningObject(change, seq, sealedBin))];
       }
       case "bin":
+      case "revision":
         return this.#ledger.bin(event.data).flatMap((entry) => this.#entry(entry));
+      case "adjustment": {
+        const { seq, fromBin, set } = event.data;
+        this.#seq = seq;
+        return [{ type: "adjustment", seq, fromBin, set }];
+      }
       case "checkpoint": {
         const { seq, sealedBin, snapshotRunId, path } = event.data;
         this.#seq = seq;

@@ -1,7 +1,14 @@
 import type { FastifyInstance } from "fastify";
 import { FlowError } from "../../lib/errors.ts";
 import { inputName } from "../../model/plan.ts";
-import type { BindingRequest, CreateRunRequest, RunDescription, RunListItem } from "../../protocol/run.ts";
+import {
+  type BindingRequest,
+  type CreateRunRequest,
+  LATE_POLICIES,
+  type LatePolicy,
+  type RunDescription,
+  type RunListItem,
+} from "../../protocol/run.ts";
 import type { LiveState } from "../../protocol/run-event.ts";
 import { SCHEMA_VERSION } from "../../protocol/version.ts";
 import type { RunLoop } from "../../runtime/run-loop.ts";
@@ -69,6 +76,9 @@ function describe(loop: RunLoop): RunDescription {
     bindings: run.plan.bound.map(inputName),
     createdUtc: definition.createdUtc,
     checkpointEvery: definition.checkpointEvery,
+    latePolicy: definition.latePolicy ?? "reject",
+    historyBins: definition.historyBins ?? null,
+    adjustments: run.changes,
     snapshot:
       checkpoint === null
         ? null
@@ -99,12 +109,14 @@ function parseCreateRequest(body: unknown): CreateRunRequest {
   };
   if (typeof body !== "object" || body === null || Array.isArray(body))
     return refuse("The body must be a JSON object.");
-  const { mode, model, bindings, runId, checkpointEvery } = body as Record<string, unknown>;
+  const { mode, model, bindings, runId, checkpointEvery, latePolicy, historyBins } = body as Record<string, unknown>;
   if (mode !== "live" && mode !== "simulation") return refuse("mode must be 'live' or 'simulation'.");
   if (typeof model !== "string" || model.trim() === "") return refuse("model must be the model's YAML text.");
   if (runId !== undefined && typeof runId !== "string") return refuse("runId must be a text.");
-  if (checkpointEvery !== undefined && !(Number.isInteger(checkpointEvery) && (checkpointEvery as number) > 0)) {
-    return refuse("checkpointEvery must be a whole number of bins, at least 1.");
+  if (!isOptionalBins(checkpointEvery)) return refuse("checkpointEvery must be a whole number of bins, at least 1.");
+  if (!isOptionalBins(historyBins)) return refuse("historyBins must be a whole number of bins, at least 1.");
+  if (latePolicy !== undefined && !LATE_POLICIES.includes(latePolicy as LatePolicy)) {
+    return refuse(`latePolicy must be one of ${LATE_POLICIES.join(", ")}.`);
   }
   if (bindings !== undefined && !(Array.isArray(bindings) && bindings.every(isBinding))) {
     return refuse("bindings must be a list of series ids or {nodeId, metric, classId?} objects.");
@@ -115,7 +127,13 @@ function parseCreateRequest(body: unknown): CreateRunRequest {
     ...(bindings === undefined ? {} : { bindings }),
     ...(runId === undefined ? {} : { runId: runId as string }),
     ...(checkpointEvery === undefined ? {} : { checkpointEvery: checkpointEvery as number }),
+    ...(latePolicy === undefined ? {} : { latePolicy: latePolicy as LatePolicy }),
+    ...(historyBins === undefined ? {} : { historyBins: historyBins as number }),
   };
+}
+
+function isOptionalBins(value: unknown): boolean {
+  return value === undefined || (Number.isInteger(value) && (value as number) > 0);
 }
 
 function isBinding(value: unknown): value is BindingRequest {

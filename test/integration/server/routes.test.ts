@@ -77,6 +77,9 @@ describe("POST /v1/runs", () => {
       bindings: ["a", "b"],
       createdUtc,
       checkpointEvery: null,
+      latePolicy: "reject",
+      historyBins: null,
+      adjustments: [],
       snapshot: null,
       failure: null,
     });

@@ -51,6 +51,8 @@ const FRAME_ERRORS: Record<FrameErrorCode, true> = {
   beyond_horizon: true,
   conflict: true,
   late: true,
+  too_late: true,
+  bad_adjustment: true,
   run_ended: true,
   line_too_long: true,
 };

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { CellValue, Frame } from "../../../src/protocol/frame.ts";
+import type { AdjustFrame, Frame as AnyFrame, CellValue } from "../../../src/protocol/frame.ts";
 import { CellLedger, DEFAULT_MAX_OPEN_BINS, type Verdict } from "../../../src/runtime/cell-ledger.ts";
 import { InputDirectory } from "../../../src/runtime/input-directory.ts";
 import { buildPlan } from "../../support/plan-builder.ts";
 import { runs } from "../../support/seed.ts";
+
+type Frame = Exclude<AnyFrame, AdjustFrame>;
 
 const INPUTS = ["a", "b"];
 const HORIZON = 100;
@@ -16,7 +18,7 @@ function ledger(maxOpenBins = DEFAULT_MAX_OPEN_BINS): CellLedger {
     nodes: [{ id: "Desk", semantics: { arrivals: "a", served: "b" } }],
     bindings: INPUTS,
   });
-  return new CellLedger(new InputDirectory(plan), INPUTS, HORIZON, maxOpenBins);
+  return new CellLedger(new InputDirectory(plan), INPUTS, HORIZON, { maxOpenBins });
 }
 
 const cell = (binIndex: number, seriesId: string, value: CellValue, revision?: number): Frame => ({
