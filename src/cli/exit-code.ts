@@ -98,6 +98,9 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   unsupported_media_type: EXIT.usage,
   nothing_sealed: EXIT.no,
 
+  bad_adjustment: EXIT.usage,
+  too_late: EXIT.no,
+
   unknown_series: EXIT.usage,
   bin_outside_grid: EXIT.usage,
   bin_not_sealed: EXIT.no,

@@ -75,7 +75,8 @@ export function decodeLine(source: NdjsonLine, limits: DecodeLimits = DEFAULT_DE
   try {
     const frame = frameOf(parseObject(text));
     // Times are brought into one form, and a record of the log is one line.
-    const isRecord = (frame.type === "end" || frame.binIndex !== undefined) && !text.includes("\n");
+    const isPlaced = frame.type === "end" || frame.type === "adjust" || frame.binIndex !== undefined;
+    const isRecord = isPlaced && !text.includes("\n");
     return isRecord ? { line, frame, text } : { line, frame };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

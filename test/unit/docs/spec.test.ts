@@ -13,7 +13,9 @@ import { type FrameErrorCode, MAX_REPORTED_ERRORS } from "../../../src/protocol/
 import { PROBLEMS } from "../../../src/protocol/problem.ts";
 import { type ByeCode, type ResetReason, RUN_EVENT_NAMES } from "../../../src/protocol/run-event.ts";
 import { DEFAULT_MAX_OPEN_BINS } from "../../../src/runtime/cell-ledger.ts";
+import { MAX_SUPERSEDED_VALUES } from "../../../src/runtime/past-bins.ts";
 import { MAX_BACKLOG_BINS } from "../../../src/runtime/run-loop.ts";
+import { MAX_BINS_PER_ANSWER } from "../../../src/server/routes/bins.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const spec = readFileSync(path.join(root, "docs/spec/http.md"), "utf8");
@@ -109,6 +111,8 @@ describe("docs/spec/http.md", () => {
       `${DEFAULT_LIMITS.replayEvents.toLocaleString("en-US")} and ${mebibytes(DEFAULT_LIMITS.replayBytes)}`,
       mebibytes(DEFAULT_LIMITS.unsentBytes),
       `${DEFAULT_LIMITS.slowCloseMs / 1000} s`,
+      mebibytes(MAX_SUPERSEDED_VALUES * 8),
+      String(MAX_BINS_PER_ANSWER),
     ]);
   });
 
