@@ -64,7 +64,7 @@ for (const execution of ["compiled", "interpreted"] as const) {
 
 {
   const evaluator = new Evaluator(plan!);
-  const history = new History(plan!.seriesCount, 512);
+  const history = new History(plan!.seriesCount, { retainedBins: 512 });
   measure("evaluator and bounded history", WARM_BINS, MEASURED_BINS, () =>
     history.append(evaluator.advance(NO_INPUTS)),
   );
