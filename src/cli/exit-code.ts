@@ -97,6 +97,7 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   body_too_large: EXIT.usage,
   unsupported_media_type: EXIT.usage,
   nothing_sealed: EXIT.no,
+  not_capturable: EXIT.usage,
 
   bad_adjustment: EXIT.usage,
   too_late: EXIT.no,

@@ -19,6 +19,7 @@ export const PROBLEMS = {
   too_late: 409,
   nothing_sealed: 409,
   run_not_live: 409,
+  not_capturable: 409,
   bin_not_sealed: 409,
   bin_not_retained: 410,
   body_too_large: 413,

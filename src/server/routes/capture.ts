@@ -7,6 +7,7 @@ import { captureSourceOf } from "../../runtime/capture-source.ts";
 import { roundTripUtc } from "../../snapshot/assemble.ts";
 import { captureRun } from "../../snapshot/capture.ts";
 import type { GapOptions } from "../../snapshot/capture-series.ts";
+import { SnapshotError } from "../../snapshot/snapshot-error.ts";
 import type { SnapshotFile } from "../../snapshot/text-file.ts";
 import { type EngineParts, findRun } from "../parts.ts";
 
@@ -33,23 +34,34 @@ export function registerCaptureRoute(app: FastifyInstance, parts: EngineParts): 
           "No bin is sealed yet, so there is nothing to capture. Send telemetry first.",
         );
       }
-      const capture = captureRun(captureSourceOf(loop.run.image()), {
-        ...options,
-        now: () => roundTripUtc(parts.clock.now()),
-      });
+      const now = () => roundTripUtc(parts.clock.now());
+      const { first, rest } = await begin(() => captureRun(captureSourceOf(loop.run.image()), { ...options, now }));
       reply.header("cache-control", "no-store").type("application/x-ndjson");
-      return reply.send(Readable.from(lines(capture, isDryRun)));
+      return reply.send(Readable.from(lines(first, rest, isDryRun)));
     },
   );
 }
 
+type Capture = AsyncGenerator<SnapshotFile, CaptureContent>;
+
+/** As far as the first file: by then it is known whether every file has a name and a place. */
+async function begin(start: () => Capture): Promise<{ first: Awaited<ReturnType<Capture["next"]>>; rest: Capture }> {
+  try {
+    const rest = start();
+    return { first: await rest.next(), rest };
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    throw new FlowError("not_capturable", error.message, { facts: error.facts, cause: error });
+  }
+}
+
 /** One file a turn, so that a big capture does not hold up the runs. */
 async function* lines(
-  capture: AsyncGenerator<SnapshotFile, CaptureContent>,
+  first: Awaited<ReturnType<Capture["next"]>>,
+  rest: Capture,
   isDryRun: boolean,
 ): AsyncGenerator<string> {
-  for (;;) {
-    const next = await capture.next();
+  for (let next = first; ; next = await rest.next()) {
     if (next.done === true) {
       yield encode({ type: "end", ...next.value });
       return;

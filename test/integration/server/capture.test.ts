@@ -81,3 +81,14 @@ test("what cannot be captured is a problem, not half an answer", async () => {
   });
   await expect(linesOf(engine.client.capture("run_none"))).rejects.toMatchObject({ code: "run_not_found" });
 });
+
+test("a model whose outputs name one file for two series is refused before anything is sent", async () => {
+  const engine = await serve();
+  const model = `${MODEL.trimEnd()}\noutputs:\n- {series: a, as: x.csv}\n- {series: b, as: X.csv}\n`;
+  const { runId } = await engine.client.createRun({ mode: "simulation", model });
+  await evaluated(engine.client, runId, 3);
+  expect(await call(`${engine.url}/v1/runs/${runId}/capture`)).toMatchObject({
+    status: 409,
+    body: { code: "not_capturable", error: expect.stringContaining("'X.csv'") },
+  });
+});
