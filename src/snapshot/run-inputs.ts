@@ -41,8 +41,13 @@ export async function readRunInputs(directory: string): Promise<RunInputs> {
   const modelText = unlinkSeries(await readText(directory, SPEC_FILE), ownSeries);
   const common = { modelText, bins: stored.run.grid.bins, hash: null };
   const files = Array.isArray(manifest?.files) ? manifest.files.filter(isObject) : [];
-  if (files.length > 0) return { kind: "telemetry", ...common, ...(await telemetryFeeds(stored, modelText, files)) };
-  return { kind: manifest === null ? "direct" : "simulation", ...common, bindings: [], feeds: [] };
+  // A capture of the run itself, put into its own folder, is not what the run was computed from.
+  const isOwnCapture = isObject(manifest?.provenance) && manifest.provenance.runId === stored.run.runId;
+  if (files.length > 0 && !isOwnCapture)
+    return { kind: "telemetry", ...common, ...(await telemetryFeeds(stored, modelText, files)) };
+  const hasEdges = stored.index.series.some(({ kind }) => kind === "edge");
+  const isDirect = manifest === null || (files.length > 0 && !hasEdges);
+  return { kind: isDirect ? "direct" : "simulation", ...common, bindings: [], feeds: [] };
 }
 
 /**

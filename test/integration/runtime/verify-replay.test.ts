@@ -164,7 +164,7 @@ test("a negative zero is another value than zero", async () => {
 });
 
 describeWithReference("run folders that FlowTime wrote", (root) => {
-  test.each(["direct", "prefix", "simulation"] as const)(
+  test.each(["direct", "prefix", "simulation", "telemetry"] as const)(
     "%s: evaluated again every series is the same",
     async (kind) => {
       const different: string[] = [];
