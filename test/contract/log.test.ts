@@ -85,7 +85,7 @@ describe.each(adapters)("telemetry log: $name", ({ store: newStore }) => {
     await log.close();
   });
 
-  test("a position that no append returned is refused at once", async () => {
+  test("a position that no append returned is refused (class 12)", async () => {
     const log = await newStore().create(RUN, META);
     await log.append(["a", "b"], mark(-1));
     for (const position of [1, 3, -1, 0.5, Number.NaN, 1e15]) {
@@ -179,7 +179,7 @@ describe.each(adapters)("telemetry log: $name", ({ store: newStore }) => {
     await again.close();
   });
 
-  test("one owner at a time", async () => {
+  test("one owner at a time (class 2)", async () => {
     const store = newStore();
     const log = await store.create(RUN, META);
     expect(await refusal(store.open(RUN))).toBe("log_locked");

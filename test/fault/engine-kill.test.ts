@@ -116,7 +116,7 @@ function create(client: EngineClient, { modelText, bindings }: Scenario): Promis
   return client.createRun({ mode: "live", model: modelText, bindings });
 }
 
-describe("an engine killed with SIGKILL in the middle of an ingest", () => {
+describe("an engine killed with SIGKILL in the middle of an ingest (classes 3 and 9)", () => {
   for (const seed of seedsFrom("ENGINE_KILL_SEED", 1)) {
     test(`comes to the hash chain and epoch of an uninterrupted run, seed ${seed} (ENGINE_KILL_SEED)`, async () => {
       const chance = random(seed);

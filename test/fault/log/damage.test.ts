@@ -87,7 +87,7 @@ test("a log of format 1 is brought up to date when it is opened", () => {
   expect(readAll(folder)).toContain("more");
 });
 
-describe("a damaged log is refused, with file and position", () => {
+describe("a damaged log is refused, with file and position (class 3)", () => {
   test("a flipped bit in a record", () => {
     const { folder, file, middle } = closedLog();
     flip(file, readFileSync(file).indexOf(`{"record":${middle},`) + 3);

@@ -45,7 +45,7 @@ function expectWhole(log: BlockingLog): void {
   expect(position).toBe(log.head());
 }
 
-describe("an appender killed with SIGKILL", () => {
+describe("an appender killed with SIGKILL (class 3)", () => {
   for (const seed of seedsFrom("LOG_KILL_SEED", 1)) {
     test(`loses nothing acknowledged and leaves nothing half, eight times over, seed ${seed} (LOG_KILL_SEED)`, async () => {
       const chance = random(seed);
@@ -67,7 +67,7 @@ describe("an appender killed with SIGKILL", () => {
     });
   }
 
-  test("frees the log, which nobody else could open while it lived", async () => {
+  test("frees the log, which nobody else could open while it lived (class 2)", async () => {
     const folder = tempFolder();
     const store = new SqliteLogStore(folder);
     const child = startAppender(folder);
@@ -83,5 +83,33 @@ describe("an appender killed with SIGKILL", () => {
     });
     expect(refused).toMatchObject({ code: "log_locked", retryable: true, facts: { runId: RUN } });
     store.open(RUN).close();
+  });
+
+  test("that is only stopped keeps the log, and goes on where it was: no second owner gets in between (class 2)", async () => {
+    const folder = tempFolder();
+    const store = new SqliteLogStore(folder);
+    const child = startAppender(folder);
+    const refusals: unknown[] = [];
+    const attempt = () => {
+      try {
+        store.open(RUN).close();
+        refusals.push("opened");
+      } catch (error) {
+        refusals.push((error as { code: string }).code);
+      }
+    };
+    const head = await acknowledged(child, (count) => {
+      if (count === 5) {
+        child.kill("SIGSTOP");
+        for (let round = 0; round < 50; round++) attempt();
+        child.kill("SIGCONT");
+      }
+      if (count === 15) child.kill("SIGKILL");
+    });
+    expect(new Set(refusals)).toEqual(new Set(["log_locked"]));
+    const log = store.open(RUN);
+    expect(log.head()).toBeGreaterThanOrEqual(head);
+    expectWhole(log);
+    log.close();
   });
 });

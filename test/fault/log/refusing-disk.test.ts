@@ -47,7 +47,7 @@ function giveToNobody(...files: string[]): void {
   for (const file of files) chownSync(file, NOBODY, NOBODY);
 }
 
-describe("a log that cannot grow", () => {
+describe("a log that cannot grow (class 3)", () => {
   test("answers log_full, keeps what it had, and goes on once there is room", () => {
     const folder = tempFolder();
     const first = fill(folder, 1_000_000);
