@@ -1,0 +1,215 @@
+/**
+ * Telemetry in: cells per second that come back as durable, over HTTP and over a pipe, beside the bare `JSON.parse` of
+ * the same lines; and what the event loop waits for the disk, with the log in its own thread and without.
+ * `FLOWTIME_BENCH_CELLS` (default 600,000) sets the amount, `FLOWTIME_BENCH_DIR` the disk.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { text } from "node:stream/consumers";
+import { setTimeout as wait } from "node:timers/promises";
+import { EngineClient } from "../src/client/client.ts";
+import { LocalLogStore } from "../src/log/local-log-store.ts";
+import { SqliteLogStore } from "../src/log/sqlite/sqlite-log-store.ts";
+import type { LogStore } from "../src/log/telemetry-log.ts";
+import { WorkerLogStore } from "../src/log/worker/worker-log-store.ts";
+import { parseRunId } from "../src/protocol/ids.ts";
+import { printMachine, printTable } from "./report.ts";
+
+const NODES = 100;
+const METRICS = ["arrivals", "served", "errors"] as const;
+const BINS = 10_000;
+const CELLS_PER_BIN = NODES * METRICS.length;
+const CELLS = Number(process.env.FLOWTIME_BENCH_CELLS ?? 600_000);
+const BATCH_LINES = 2_000;
+const IN_FLIGHT = 4;
+
+const folder = mkdtempSync(path.join(process.env.FLOWTIME_BENCH_DIR ?? tmpdir(), "flowtime-bench-"));
+const main = path.resolve(import.meta.dirname, "../test/support/cli-entry.ts");
+const node = [process.execPath, "--import", "tsx"] as const;
+
+printMachine();
+try {
+  await compareLogs();
+  await compareWays();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function compareLogs(): Promise<void> {
+  const commits = 400;
+  const records = Array.from({ length: 500 }, (_, index) => lineOf(index, index % NODES));
+  const rows = [["log", "p50 ms", "p99 ms", "longest ms", "event loop p99 ms", "longest ms"]];
+  const stores: [string, LogStore][] = [
+    ["on the event loop", new LocalLogStore(new SqliteLogStore(path.join(folder, "local")))],
+    ["in its own thread", new WorkerLogStore(path.join(folder, "thread"))],
+  ];
+  for (const [name, store] of stores) {
+    const log = await store.create(parseRunId("run_bench")!, "{}");
+    for (let commit = 0; commit < 20; commit++) await log.append(records, { sealedBin: 0, hash: "0".repeat(64) });
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    const times: number[] = [];
+    for (let commit = 0; commit < commits; commit++) {
+      const start = performance.now();
+      await log.append(records, { sealedBin: 0, hash: "0".repeat(64) });
+      times.push(performance.now() - start);
+      await wait(0);
+    }
+    delay.disable();
+    await store.close();
+    times.sort((a, b) => a - b);
+    const ms = (value: number): string => value.toFixed(2);
+    const at = (share: number): string => ms(times[Math.floor((commits - 1) * share)]!);
+    rows.push([name, at(0.5), at(0.99), at(1), ms(delay.percentile(99) / 1e6), ms(delay.max / 1e6)]);
+  }
+  console.log(`\n${commits} commits of ${records.length} records; the resolution of the event loop's delay is 1 ms`);
+  printTable(rows);
+}
+
+async function compareWays(): Promise<void> {
+  const dataDir = path.join(folder, "data");
+  const engine = spawn(node[0], [...node.slice(1), main, "serve", "--data", dataDir, "--port", "0"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  try {
+    const { url, pid } = await engineFile(dataDir);
+    const client = new EngineClient({ baseUrl: url });
+    const bins = Math.min(BINS - 1, Math.ceil(CELLS / CELLS_PER_BIN));
+    const runs = Math.ceil(CELLS / (bins * CELLS_PER_BIN));
+    const rows = [["way", "cells", "seconds", "cells/s", "of JSON.parse", "engine MB before", "after"]];
+    const parsed = parseOnly(bins);
+    rows.push(["JSON.parse alone", `${parsed.cells}`, parsed.seconds.toFixed(2), rate(parsed), "100 %", "-", "-"]);
+    const ways = [
+      ["HTTP NDJSON", (runId: string) => overHttp(url, runId, bins)],
+      ["stdin", (runId: string) => overStdin(url, runId, bins)],
+    ] as const;
+    for (const [name, way] of ways) {
+      const before = residentMb(pid);
+      let seconds = 0;
+      for (let run = 0; run < runs; run++) {
+        const { runId } = await client.createRun({ mode: "live", model: modelText(), bindings: bindings() });
+        const start = performance.now();
+        await way(runId);
+        seconds += (performance.now() - start) / 1000;
+        const { sealedBin } = await client.run(runId);
+        if (sealedBin < bins - 300) throw new Error(`only ${sealedBin + 1} bins are evaluated`);
+      }
+      const result = { cells: runs * bins * CELLS_PER_BIN, seconds };
+      const share = `${Math.round((100 * result.cells * parsed.seconds) / (seconds * parsed.cells))} %`;
+      const memory = [before, residentMb(pid)].map((mb) => mb.toFixed(0));
+      rows.push([name, `${result.cells}`, seconds.toFixed(2), rate(result), share, ...memory]);
+    }
+    console.log(
+      `\n${NODES} nodes, ${METRICS.length} cells a line, ${BATCH_LINES} lines a request, ${IN_FLIGHT} at once`,
+    );
+    printTable(rows);
+  } finally {
+    engine.kill("SIGTERM");
+    if (engine.exitCode === null) await once(engine, "exit");
+  }
+}
+
+function parseOnly(bins: number): { cells: number; seconds: number } {
+  const lines = [...batches(bins)].flatMap((batch) => batch.split("\n"));
+  const start = performance.now();
+  for (const line of lines) JSON.parse(line);
+  return { cells: bins * CELLS_PER_BIN, seconds: (performance.now() - start) / 1000 };
+}
+
+async function overHttp(url: string, runId: string, bins: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
+  const onTheWay = new Set<Promise<void>>();
+  for (const body of batches(bins)) {
+    const sent = post(`${url}/v1/runs/${runId}/frames`, body, agent).finally(() => onTheWay.delete(sent));
+    onTheWay.add(sent);
+    if (onTheWay.size >= IN_FLIGHT) await Promise.race(onTheWay);
+  }
+  await Promise.all(onTheWay);
+  agent.destroy();
+}
+
+async function post(url: string, body: string, agent: Agent): Promise<void> {
+  const sending = request(url, { method: "POST", agent, headers: { "content-type": "application/x-ndjson" } });
+  sending.end(body);
+  const [response] = await once(sending, "response");
+  const answer = JSON.parse(await text(response)) as { accepted?: number; rejected?: number };
+  if (response.statusCode !== 200 || answer.rejected !== 0) throw new Error(JSON.stringify(answer));
+}
+
+async function overStdin(url: string, runId: string, bins: number): Promise<void> {
+  const args = [...node.slice(1), main, "ingest", "-", "--engine", url, "--run", runId, "--no-end"];
+  const child = spawn(node[0], args, { stdio: ["pipe", "ignore", "ignore"] });
+  for (const batch of batches(bins)) {
+    if (!child.stdin.write(`${batch}\n`)) await once(child.stdin, "drain");
+  }
+  child.stdin.end();
+  const [code] = await once(child, "exit");
+  if (code !== 0 && code !== 1) throw new Error(`flowtime ingest ended with ${code}`);
+}
+
+function* batches(bins: number): Generator<string> {
+  let lines: string[] = [];
+  for (let bin = 0; bin < bins; bin++) {
+    for (let index = 0; index < NODES; index++) lines.push(lineOf(bin, index));
+    if (lines.length < BATCH_LINES) continue;
+    yield lines.join("\n");
+    lines = [];
+  }
+  if (lines.length > 0) yield lines.join("\n");
+}
+
+function lineOf(bin: number, index: number): string {
+  const arrivals = 100 + ((bin * 7 + index * 13) % 50);
+  return `{"type":"telemetry","binIndex":${bin},"nodeId":"Station${index}","metrics":{"arrivals":${arrivals},"served":${arrivals - 3},"errors":${index % 4}}}`;
+}
+
+function modelText(): string {
+  const stations = Array.from({ length: NODES }, (_, index) => index);
+  const series = stations.flatMap((index) => METRICS.map((metric) => `${metric}_${index}`));
+  const values = `[${Array.from({ length: BINS }, () => 0).join(",")}]`;
+  return [
+    "schemaVersion: 1",
+    `grid: { bins: ${BINS}, binSize: 1, binUnit: minutes }`,
+    "nodes:",
+    `  - { id: none, kind: const, values: ${values} }`,
+    // What telemetry feeds takes the place of its definition, so a short one will do.
+    ...series.map((id) => `  - { id: ${id}, kind: expr, expr: "none + 0" }`),
+    "topology:",
+    "  nodes:",
+    ...stations.map(
+      (index) =>
+        `    - { id: Station${index}, kind: service, semantics: { ${METRICS.map((metric) => `${metric}: ${metric}_${index}`).join(", ")} } }`,
+    ),
+    "",
+  ].join("\n");
+}
+
+function bindings(): { nodeId: string; metric: string }[] {
+  return Array.from({ length: NODES }, (_, index) =>
+    METRICS.map((metric) => ({ nodeId: `Station${index}`, metric })),
+  ).flat();
+}
+
+async function engineFile(dataDir: string): Promise<{ url: string; pid: number }> {
+  for (;;) {
+    try {
+      return JSON.parse(readFileSync(path.join(dataDir, "engine.json"), "utf8"));
+    } catch {
+      await wait(50);
+    }
+  }
+}
+
+function residentMb(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
+}
+
+function rate({ cells, seconds }: { readonly cells: number; readonly seconds: number }): string {
+  return Math.round(cells / seconds).toLocaleString("en-US");
+}
