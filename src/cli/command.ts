@@ -5,7 +5,7 @@ import type { Shutdown } from "./shutdown.ts";
 
 /** Options that every command has. */
 export interface CommonOptions {
-  /** Data folder: `--data`, else `FLOWTIME_DATA_DIR`, else `./data`. */
+  /** Data folder: `--data`, else `usualDataDir`. */
   readonly data: string;
 }
 
@@ -32,6 +32,19 @@ export interface CommandContext {
 }
 
 export const DEFAULT_DATA_DIR = "./data";
+/** Marks the root of FlowTime's own sources, whose tools keep their runs in `data` beside it. */
+const SOLUTION_FILE = "FlowTime.sln";
+
+/** Where data lies when no option says so, found as FlowTime's tools find it: environment, solution root, working directory. */
+export function usualDataDir(env: NodeJS.ProcessEnv, cwd: string = process.cwd()): string {
+  if (env.FLOWTIME_DATA_DIR) return env.FLOWTIME_DATA_DIR;
+  // Node has it loaded; an import would cost every start some milliseconds.
+  const { existsSync } = process.getBuiltinModule("node:fs");
+  for (let at = path.resolve(cwd), above = path.dirname(at); ; at = above, above = path.dirname(at)) {
+    if (existsSync(path.join(at, SOLUTION_FILE))) return path.join(at, "data");
+    if (at === above) return DEFAULT_DATA_DIR;
+  }
+}
 
 /** A whole number option. @throws CliError `usage` */
 export function wholeNumber(name: string, text: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
@@ -80,7 +93,7 @@ export function fileError(name: string, cause: unknown, use: "read" | "written" 
 
 /** The options that make another command find the same data folder, for hints: empty when that is the default. */
 export function dataHint(options: CommonOptions, env: NodeJS.ProcessEnv): string {
-  const usual = env.FLOWTIME_DATA_DIR || DEFAULT_DATA_DIR;
+  const usual = usualDataDir(env);
   return path.resolve(usual) === path.resolve(options.data) ? "" : ` --data ${quoteForShell(options.data)}`;
 }
 

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { type CommandContext, DEFAULT_DATA_DIR } from "./command.ts";
+import { type CommandContext, DEFAULT_DATA_DIR, usualDataDir } from "./command.ts";
 import { type ExitCode, exitCodeHelp } from "./exit-code.ts";
 import { declareRunFolders } from "./run-folder-program.ts";
 import { declareTelemetry } from "./telemetry-program.ts";
@@ -14,6 +14,7 @@ type Run<Args extends readonly unknown[]> = (...args: [...Args, CommandContext])
  */
 export function buildProgram(context: CommandContext, finish: (code: ExitCode) => void): Command {
   const { env } = context;
+  const usual = usualDataDir(env);
   const program = new Command("flowtime")
     .description("Live engine for FlowTime models: telemetry in, every sealed bin out, run folders on checkpoint.")
     .usage("<command> [options]")
@@ -42,7 +43,7 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
       .command(spec)
       .description(summary)
       .addOption(
-        new Option("--data <dir>", "data folder").default(dataDir(env), `$FLOWTIME_DATA_DIR, else ${DEFAULT_DATA_DIR}`),
+        new Option("--data <dir>", "data folder").default(usual, `$FLOWTIME_DATA_DIR, else ${DEFAULT_DATA_DIR}`),
       )
       .option("--no-color", "no colours (also with NO_COLOR set)")
       .option("--debug", "show stack traces of errors")
@@ -267,10 +268,6 @@ function withEngine(command: Command, env: NodeJS.ProcessEnv): Command {
   return command.addOption(
     option.default(env.FLOWTIME_ENGINE || undefined, "$FLOWTIME_ENGINE, else of the data folder"),
   );
-}
-
-function dataDir(env: NodeJS.ProcessEnv): string {
-  return env.FLOWTIME_DATA_DIR || DEFAULT_DATA_DIR;
 }
 
 /** An option that may be given several times. */

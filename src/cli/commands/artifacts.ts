@@ -1,4 +1,5 @@
 import path from "node:path";
+import { FlowError } from "../../lib/errors.ts";
 import type { Artifact } from "../../snapshot/registry.ts";
 import { type CommandContext, type CommonOptions, counted, pathKind, wholeNumber } from "../command.ts";
 import { CliError, EXIT, type ExitCode } from "../exit-code.ts";
@@ -109,6 +110,13 @@ export async function importArtifact(
     stagingRoot: path.join(root, "live", ".staging"),
     ...(options.runId === undefined ? {} : { runId: options.runId }),
     overwrite: options.overwrite === true,
+  }).catch((error: unknown) => {
+    if (error instanceof FlowError && error.code === "run_folder_exists") {
+      context.say(
+        `flowtime: replace it with --overwrite, once you have looked at it: flowtime verify ${error.facts.path}`,
+      );
+    }
+    throw error;
   });
   const { runId, directory, files, bytes } = imported;
   context.say(
