@@ -228,6 +228,35 @@ describe("a replay", () => {
     expect(await submit(loop!, whole(9))).toMatchObject({ accepted: 2, sealedBin: 9 });
   });
 
+  test("is waited for: until it is done, frames get 503 with a wait, and then are taken (class 14)", async () => {
+    const { logs } = await recorded();
+    const parts = fakeParts({ logs });
+    const app = buildApp(parts);
+    const send = () =>
+      app.inject({
+        method: "POST",
+        url: `/v1/runs/${RUN}/frames`,
+        headers: { "content-type": "application/x-ndjson" },
+        payload: ndjson(whole(9)),
+      });
+    // Held at the first batch: the run is there, its state is not.
+    const reading = Promise.withResolvers<void>();
+    logs.reading = () => reading.promise;
+    const recovering = parts.registry.recoverAll();
+    while (parts.registry.get(RUN) === null) {
+      const answer = await send();
+      expect([answer.statusCode, answer.headers["retry-after"]]).toEqual([503, "1"]);
+    }
+    expect(parts.registry.get(RUN)!.state).toBe("recovering");
+    const answer = await send();
+    expect([answer.statusCode, answer.headers["retry-after"]]).toEqual([503, "1"]);
+    expect(answer.json()).toMatchObject({ code: "not_ready", error: expect.stringContaining("replayed") });
+    reading.resolve();
+    await recovering;
+    expect((await send()).json()).toMatchObject({ accepted: 2, sealedBin: 9 });
+    await app.close();
+  });
+
   test("that comes to another hash stops the run and names both values", async () => {
     const { logs, hash } = await recorded();
     const recordedHash = "f".repeat(64);

@@ -26,6 +26,9 @@ export class FaultyLogStore implements LogStore {
   /** What an append waits for before the disk answers. */
   disk: () => Promise<void> | null = () => null;
 
+  /** What a reader waits for before its first batch. */
+  reading: () => Promise<void> | null = () => null;
+
   constructor(inner: LogStore = new LocalLogStore(new MemoryLogStore())) {
     this.#inner = inner;
   }
@@ -61,11 +64,13 @@ export class FaultyLogStore implements LogStore {
       return inner.append(records, mark, producers);
     };
     const tamper = (chunk: LogChunk): LogChunk => this.tamper(chunk);
+    const reading = (): Promise<void> | null => this.reading();
     return {
       runId: inner.runId,
       meta: inner.meta,
       append,
       async *readFrom(position: LogPosition) {
+        await reading();
         for await (const chunk of inner.readFrom(position)) yield tamper(chunk);
       },
       producers: () => inner.producers(),
