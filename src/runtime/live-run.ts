@@ -381,6 +381,23 @@ export class LiveRun {
     this.saveState();
   }
 
+  /**
+   * Evaluates every sealed bin for its figures alone: the same image as `evaluateNext` gives, without the events, which
+   * are most of the work. For a run that nobody follows, now or later: it has no recent bins.
+   */
+  evaluateUnpublished(): void {
+    while (this.backlogBins > 0) {
+      const bin = this.evaluator.bin;
+      const cells = this.ledger.cells(bin);
+      const row = this.evaluator.advance(cells.values);
+      this.history.append(row);
+      this.analyser.feed(bin, row);
+      this.ingestWarnings.seal(cells);
+      this.chain.append(row, this.plan.seriesCount);
+      this.seq++;
+    }
+  }
+
   /** Takes note of a snapshot that was written. All sealed bins must have been evaluated. */
   recordCheckpoint(snapshot: Pick<CheckpointEvent, "snapshotRunId" | "sealedBin" | "path">): NumberedEvent {
     invariant(this.isSettled, "a checkpoint is recorded when every sealed bin is evaluated");

@@ -119,7 +119,7 @@ export function evaluatePlan(plan: Plan, modelText: string): RunImage {
     },
     plan,
   );
-  while (run.evaluateNext() !== null) {}
+  run.evaluateUnpublished();
   return run.image();
 }
 
