@@ -387,14 +387,16 @@ export class LiveRun {
    */
   evaluateUnpublished(): void {
     while (this.backlogBins > 0) {
-      const bin = this.evaluator.bin;
+      const bin = this.evaluated;
       const cells = this.ledger.cells(bin);
       const row = this.evaluator.advance(cells.values);
-      this.history.append(row);
       this.analyser.feed(bin, row);
+      this.history.append(row);
+      this.evaluated++;
       this.ingestWarnings.seal(cells);
       this.chain.append(row, this.plan.seriesCount);
-      this.seq++;
+      this.past.published(bin, ++this.seq);
+      this.forgetCells();
     }
   }
 
