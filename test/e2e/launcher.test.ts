@@ -47,7 +47,7 @@ describe.each(runtimes)("on a runtime %s", (_name, runtime) => {
     expect(result.stderr).toBe("flowtime: There is no file nowhere.yaml.\n");
     expect(result.code).toBe(2);
     const piped = await cli.run(["validate", "-", "--json"], { ...runtime(), input: "a: [" });
-    expect(JSON.parse(piped.stdout)).toMatchObject({ valid: false });
+    expect(JSON.parse(piped.stdout)).toMatchObject({ isValid: false });
     expect(piped.code).toBe(1);
   });
 
@@ -163,5 +163,5 @@ test("output that is longer than a pipe holds is whole", async () => {
   writeFileSync(path.join(folder, "m.yaml"), head + nodes.join(""));
   const result = await cli.run(["validate", path.join(folder, "m.yaml"), "--json"]);
   expect(result.stdout.length).toBeGreaterThan(2 * 64 * 1024);
-  expect(JSON.parse(result.stdout).errors).toBeGreaterThan(500);
+  expect(JSON.parse(result.stdout).errors.length).toBeGreaterThan(500);
 });
