@@ -413,8 +413,9 @@ export class LiveRun {
     return this.recent;
   }
 
-  /** Every active warning: of the run, of the window, of ingestion. */
+  /** Every active warning: of the run, of the window, of ingestion. Told with a bin, so there is none before the first. */
   activeWarnings(): readonly Warning[] {
+    if (this.evaluated === 0) return [];
     return [...this.analyser.activeLive(), ...this.ingestWarnings.active()];
   }
 

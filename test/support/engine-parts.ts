@@ -1,4 +1,5 @@
 import { Hub } from "../../src/hub/hub.ts";
+import type { HubLimits } from "../../src/hub/limits.ts";
 import { Gateway } from "../../src/ingest/gateway.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { LocalLogStore } from "../../src/log/local-log-store.ts";
@@ -129,7 +130,12 @@ export function memoryStore(): RunStore {
 
 /** An engine's parts over fakes: nothing on disk, time that stands still. */
 export function fakeParts(
-  options: { readonly gateway?: Gateway; readonly logs?: FaultyLogStore; readonly snapshots?: FakeSnapshots } = {},
+  options: {
+    readonly gateway?: Gateway;
+    readonly logs?: FaultyLogStore;
+    readonly snapshots?: FakeSnapshots;
+    readonly limits?: Partial<HubLimits>;
+  } = {},
 ): FakeParts {
   const clock = new FakeClock();
   const logs = options.logs ?? new FaultyLogStore();
@@ -138,7 +144,8 @@ export function fakeParts(
   const onProblem = (where: string, error: unknown): void => {
     problems.push(`${where}: ${error instanceof Error ? error.message : String(error)}`);
   };
-  const hub = new Hub({ clock: clock satisfies Clock, onProblem: (error) => onProblem("stream", error) });
+  const { limits = {} } = options;
+  const hub = new Hub({ clock: clock satisfies Clock, limits, onProblem: (error) => onProblem("stream", error) });
   return {
     registry: new RunRegistry({
       logs,

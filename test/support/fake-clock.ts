@@ -3,7 +3,8 @@ import type { Clock } from "../../src/lib/clock.ts";
 /** A clock that stands still until the test moves it. */
 export class FakeClock implements Clock {
   #nowMs: number;
-  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+  #timers: { readonly id: number; readonly atMs: number; readonly callback: () => void }[] = [];
+  #timerIds = 0;
 
   constructor(nowMs = 1_000_000) {
     this.#nowMs = nowMs;
@@ -14,10 +15,10 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, callback };
+    const timer = { id: this.#timerIds++, atMs: this.#nowMs + delayMs, callback };
     this.#timers.push(timer);
     return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
+      this.#timers = this.#timers.filter(({ id }) => id !== timer.id);
     };
   }
 
@@ -29,6 +30,12 @@ export class FakeClock implements Clock {
   /** When the next timer is due, null without one. */
   get nextMs(): number | null {
     return this.#timers.length === 0 ? null : Math.min(...this.#timers.map((timer) => timer.atMs));
+  }
+
+  /** Time is set anew, as by an administrator or a time server; timers count on, as real ones do. */
+  jump(byMs: number): void {
+    this.#nowMs += byMs;
+    this.#timers = this.#timers.map((timer) => ({ ...timer, atMs: timer.atMs + byMs }));
   }
 
   /** Moves time and fires what falls due, in order; timers set meanwhile included. */

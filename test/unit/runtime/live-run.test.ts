@@ -246,6 +246,17 @@ describe("the hash chain", () => {
   });
 });
 
+test("warnings that the model alone decides are raised with bin 0: who joins before it is told none (found by the simulator)", () => {
+  const run = runOf(
+    { nodes: ["a=1s"], bins: 5, topology: topologyNodes("S:sink arrivals=a served=a retryKernel=[2]") },
+    ["a"],
+  );
+  expect(run.activeWarnings()).toEqual([]);
+  const [first] = feed(run, cell(0, "a", 1));
+  expect(run.activeWarnings().length).toBeGreaterThan(0);
+  expect(first!.warnings.map((change) => "warning" in change && change.warning)).toEqual(run.activeWarnings());
+});
+
 describe("warnings of ingestion", () => {
   const active = (run: LiveRun, code: string): Warning | undefined =>
     run.activeWarnings().find((warning) => warning.code === code);
