@@ -1,6 +1,6 @@
+import { binMilliseconds } from "../lib/bin-length.ts";
 import type { Plan } from "../model/plan.ts";
 import type { ColumnValues } from "./batch-analysis.ts";
-import { binMinutes } from "./formulas.ts";
 import { type NodeData, nodeData } from "./query/node-data.ts";
 import { backlogFindings, type Finding, stationarityFindings, wholeRunFindings } from "./query/node-warnings.ts";
 import { ABSENT, resolvedColumns, resolvedParallelism } from "./topology-view.ts";
@@ -24,7 +24,7 @@ export function analyseLiveWindow(plan: Plan, columns: ColumnValues, bins: numbe
       parallelism,
       schedule: null,
       classes: new Map(),
-      binMs: binMinutes(plan.model.grid) * 60_000,
+      binMs: binMilliseconds(plan.model.grid),
     });
     const findings: Finding[] = [
       ...wholeRunFindings(data, bins),

@@ -1,7 +1,8 @@
+import { binMilliseconds } from "../lib/bin-length.ts";
 import { fold } from "../lib/fold.ts";
 import { describeNode, type NodeDescriptor } from "../model/descriptor.ts";
-import type { SeriesRole } from "../model/model.ts";
 import type { Plan } from "../model/plan.ts";
+import { CLASS_ROLES } from "./class-roles.ts";
 import * as formulas from "./formulas.ts";
 import { columnReader, type RowReader, resolvedColumns } from "./topology-view.ts";
 
@@ -11,17 +12,6 @@ export interface ClassBlock {
   /** `read` gives NaN where FlowTime has null: no value, no denominator, not a number. */
   readonly metrics: readonly { readonly name: string; readonly read: RowReader }[];
 }
-
-/** The roles that FlowTime's class blocks show (engine.md §10). */
-const CLASS_ROLES = [
-  "arrivals",
-  "served",
-  "errors",
-  "queueDepth",
-  "capacity",
-  "processingTimeMsSum",
-  "servedCount",
-] as const satisfies readonly SeriesRole[];
 
 /**
  * Classes of every node, in the order of `NodeMetrics.nodes`: of a topology node the shares of its roles and the times
@@ -39,7 +29,7 @@ export function classBlocks(plan: Plan): readonly (readonly ClassBlock[])[] {
       })),
     );
   }
-  const binMs = formulas.binMinutes(plan.model.grid) * 60_000;
+  const binMs = binMilliseconds(plan.model.grid);
   return topology.map((node) => {
     const totals = resolvedColumns(plan, node);
     const descriptor = describeNode(node, () => false);

@@ -1,5 +1,3 @@
-import type { TimeGrid } from "../model/model.ts";
-
 /**
  * FlowTime's derived metrics for one bin (engine.md §8). NaN stands for null: no value, no denominator, not a number.
  */
@@ -75,11 +73,4 @@ export function normalise(value: number): number {
   if (size < 1e-9) return 0;
   if (size >= TOO_LARGE_TO_ROUND) return value;
   return Math.trunc(value * 1e6 + (value < 0 ? -0.49999999999999994 : 0.49999999999999994)) / 1e6 + 0;
-}
-
-const MINUTES_PER_UNIT = { minutes: 1, hours: 60, days: 1440, weeks: 10_080 } as const;
-
-/** Length of a bin in minutes. */
-export function binMinutes(grid: Pick<TimeGrid, "binSize" | "binUnit">): number {
-  return grid.binSize * MINUTES_PER_UNIT[grid.binUnit];
 }

@@ -1,6 +1,6 @@
 import { invariant } from "../lib/assert.ts";
+import { binMilliseconds } from "../lib/bin-length.ts";
 import type { Plan } from "../model/plan.ts";
-import { binMinutes } from "./formulas.ts";
 import { ComputationSource, type MetricNode, type MetricSource, TopologySource } from "./metric-source.ts";
 import { fromCell, type StateCell, toCell } from "./state-cell.ts";
 
@@ -25,7 +25,7 @@ export class NodeMetrics {
 
   constructor(plan: Plan) {
     const topology = plan.model.topology?.nodes ?? [];
-    const binMs = binMinutes(plan.model.grid) * 60_000;
+    const binMs = binMilliseconds(plan.model.grid);
     this.sources =
       topology.length > 0
         ? topology.map((node) => new TopologySource(plan, node, binMs))

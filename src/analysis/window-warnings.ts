@@ -1,8 +1,9 @@
+import { binMilliseconds } from "../lib/bin-length.ts";
 import { describeNode } from "../model/descriptor.ts";
 import type { TopologyNode } from "../model/model.ts";
 import type { Plan } from "../model/plan.ts";
 import { applyRetryKernelPolicy } from "../model/retry-kernel.ts";
-import { binMinutes, effectiveCapacity, queueTimeMs } from "./formulas.ts";
+import { effectiveCapacity, queueTimeMs } from "./formulas.ts";
 import { MESSAGES, PRESENCE_CHECKS } from "./messages.ts";
 import { AttemptsConservationRule } from "./rules/attempts-conservation.ts";
 import { GrowthRule, StreakRule } from "./rules/backlog-streak.ts";
@@ -77,7 +78,7 @@ function queueWarnings(plan: Plan, node: TopologyNode, columns: RoleColumns, hea
   }
   const { slaMin } = node.semantics;
   if (slaMin !== null && slaMin > 0) {
-    const binMs = binMinutes(plan.model.grid) * 60_000;
+    const binMs = binMilliseconds(plan.model.grid);
     const isLate = (row: Float64Array): boolean => queueTimeMs(row[queueDepth]!, row[served]!, binMs) / 60_000 > slaMin;
     const head = heads.head("backlog_age_risk", node.id, "");
     add(new StreakRule({ head, signal: "latencyMinutes", message: MESSAGES.backlog_age }, isLate));

@@ -1,3 +1,4 @@
+import { BIN_UNITS } from "../lib/bin-length.ts";
 import type { Grid } from "../protocol/run.ts";
 import { BundleError } from "./bundle-error.ts";
 
@@ -23,7 +24,6 @@ export const DEFAULT_CLASS = "DEFAULT";
 
 /** By ordinal, as a manifest may also give them (artifacts.md §9.5). */
 const METRICS = ["arrivals", "served", "errors", "externalDemand", "queueDepth", "capacity"] as const;
-const BIN_UNITS = ["minutes", "hours", "days", "weeks"] as const;
 const SHA256 = /^(?:sha256:)?([0-9a-f]{64})$/i;
 
 /**

@@ -1,3 +1,4 @@
+import type { BinUnit } from "../lib/bin-length.ts";
 import type { SourceSpan } from "./diagnostics.ts";
 import type { Expression } from "./expression.ts";
 
@@ -21,7 +22,7 @@ export interface Model {
 export interface TimeGrid {
   readonly bins: number;
   readonly binSize: number;
-  readonly binUnit: "minutes" | "hours" | "days" | "weeks";
+  readonly binUnit: BinUnit;
   /** As authored; null when absent. Read as UTC. */
   readonly start: string | null;
 }

@@ -1,3 +1,4 @@
+import { BIN_UNITS } from "../lib/bin-length.ts";
 import type { Draft, DraftArrival, DraftOutput, ModelProfile } from "./draft.ts";
 import { Fields, type TextField } from "./fields.ts";
 import type { Findings } from "./findings.ts";
@@ -11,7 +12,6 @@ export const MAX_BINS = 10_000;
 export const MAX_BIN_SIZE = 1000;
 const MAX_SEED = 2 ** 31 - 1;
 
-const BIN_UNITS = ["minutes", "hours", "days", "weeks"] as const;
 const RNG_KINDS = ["pcg32", "mt19937", "xoshiro256"] as const;
 const MODES = ["simulation", "telemetry"] as const;
 const PATTERN_KINDS = ["constant", "poisson"] as const;

@@ -1,3 +1,4 @@
+import type { BinUnit } from "../lib/bin-length.ts";
 import type { IngestAnswer } from "./frame.ts";
 
 /** A run from outside: what `POST /v1/runs` takes and the run endpoints answer. */
@@ -9,7 +10,7 @@ export interface Grid {
   /** Horizon in bins. */
   readonly bins: number;
   readonly binSize: number;
-  readonly binUnit: "minutes" | "hours" | "days" | "weeks";
+  readonly binUnit: BinUnit;
   /** ISO-8601 UTC start of bin 0, null when the model gives none. */
   readonly start: string | null;
 }

@@ -1,3 +1,4 @@
+import { binMilliseconds } from "../lib/bin-length.ts";
 import { fold } from "../lib/fold.ts";
 import { parseUtc } from "../lib/utc-time.ts";
 import { roleOfMetric } from "../model/bind.ts";
@@ -18,14 +19,8 @@ export interface Cell {
   readonly value: number;
 }
 
-const MINUTES_PER_UNIT = { minutes: 1, hours: 60, days: 1440, weeks: 10080 } as const;
 /** Names in an error message: enough to recognise a mistake, not a dump. */
 const MAX_NAMES = 8;
-
-/** Length of a bin in milliseconds. */
-export function binMilliseconds(grid: TimeGrid): number {
-  return grid.binSize * MINUTES_PER_UNIT[grid.binUnit] * 60_000;
-}
 
 /** ISO-8601 start of a bin, or null when the grid has no start. */
 export function binStartUtc(grid: TimeGrid, bin: number): string | null {

@@ -21,15 +21,8 @@ import { SnapshotError } from "./snapshot-error.ts";
  */
 export function cutModelText(text: string, bins: number): string {
   invariant(Number.isInteger(bins) && bins >= 1, "a model is cut to a whole number of bins, at least one");
-  const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
-  const binCount = document.getIn(["grid", "bins"], true);
-  if (document.errors.length > 0 || !isScalar(binCount) || binCount.range == null) {
-    throw new SnapshotError(
-      "model_not_cuttable",
-      "The model text has no readable grid.bins, so it cannot be cut to its first bins.",
-    );
-  }
-  const edits: TextEdit[] = [{ start: binCount.range[0], end: binCount.range[1], text: String(bins) }];
+  const { document, binCount } = readGridBins(text);
+  const edits: TextEdit[] = [{ ...binCount, text: String(bins) }];
   const cutLists = new Set<YAMLSeq>();
   for (const values of constValues(document)) {
     const edit = cutLists.has(values) ? null : cutList(values, bins);
@@ -37,6 +30,22 @@ export function cutModelText(text: string, bins: number): string {
     if (edit !== null) edits.push(edit);
   }
   return applyEdits(text, edits);
+}
+
+/** The document of a model, and where its `grid.bins` stands. Throws `SnapshotError` `model_not_cuttable` without one. */
+export function readGridBins(text: string): {
+  readonly document: Document.Parsed;
+  readonly binCount: Pick<TextEdit, "start" | "end">;
+} {
+  const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
+  const written = document.getIn(["grid", "bins"], true);
+  if (document.errors.length > 0 || !isScalar(written) || written.range == null) {
+    throw new SnapshotError(
+      "model_not_cuttable",
+      "The model text has no readable grid.bins, so it cannot be cut to some of its bins.",
+    );
+  }
+  return { document, binCount: { start: written.range[0], end: written.range[1] } };
 }
 
 /** `values` of the const nodes, each the very list it names when it is an alias. */

@@ -1,3 +1,4 @@
+import { BIN_UNITS, binMilliseconds } from "../lib/bin-length.ts";
 import { parseUtc } from "../lib/utc-time.ts";
 import { MODEL_FILE } from "./layout.ts";
 import { readRunIndex, readSeries, readText, type StoredGrid } from "./reader.ts";
@@ -27,7 +28,6 @@ export interface RunExport {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 1_440 * MINUTE_MS;
-const MINUTES_OF: Readonly<Record<string, number>> = { minutes: 1, hours: 60, days: 1_440, weeks: 10_080 };
 
 /**
  * Opens a run folder for an export. Classes of a series repeat its component and measure, as in FlowTime's own exports.
@@ -62,11 +62,11 @@ export async function openExport(
 }
 
 function binMs({ binSize, binUnit }: StoredGrid): number {
-  const minutes = MINUTES_OF[binUnit.toLowerCase()];
-  if (minutes === undefined) {
+  const unit = BIN_UNITS.find((known) => known === binUnit.toLowerCase());
+  if (unit === undefined) {
     throw new SnapshotError("run_folder_unreadable", `series/index.json has the unknown binUnit '${binUnit}'`);
   }
-  return binSize * minutes * MINUTE_MS;
+  return binMilliseconds({ binSize, binUnit: unit });
 }
 
 async function gridStart(directory: string): Promise<number | null> {

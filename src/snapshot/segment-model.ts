@@ -1,26 +1,19 @@
-import { isAlias, isCollection, isScalar, type Node, parseDocument, type YAMLSeq } from "yaml";
+import { isAlias, isCollection, isScalar, type Node, type YAMLSeq } from "yaml";
 import { invariant } from "../lib/assert.ts";
+import { binMilliseconds } from "../lib/bin-length.ts";
 import { parseUtc } from "../lib/utc-time.ts";
 import type { TimeGrid } from "../model/model.ts";
 import { applyEdits, type TextEdit } from "../model/text-edit.ts";
-import { constValues } from "./cut-model.ts";
-import { SnapshotError } from "./snapshot-error.ts";
+import { constValues, readGridBins } from "./cut-model.ts";
 
 /** What a `const` that nothing feeds does past the bins of its model. */
 export type PastEnd = "repeat" | "hold";
-
-const UNIT_MS: Readonly<Record<TimeGrid["binUnit"], number>> = {
-  minutes: 60_000,
-  hours: 3_600_000,
-  days: 86_400_000,
-  weeks: 604_800_000,
-};
 
 /** Start of a bin of a grid as a model writes it, null when the grid has none. */
 export function startOfBin(grid: TimeGrid, bin: number): string | null {
   const start = grid.start === null ? null : parseUtc(grid.start);
   if (start === null) return null;
-  const text = new Date(start + bin * grid.binSize * UNIT_MS[grid.binUnit]).toISOString();
+  const text = new Date(start + bin * binMilliseconds(grid)).toISOString();
   return text.replace(".000Z", "Z");
 }
 
@@ -35,12 +28,8 @@ export function segmentModelText(
 ): string {
   const { from, to, grid, pastEnd } = slice;
   invariant(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to > from, "a segment has bins");
-  const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
-  const binCount = document.getIn(["grid", "bins"], true);
-  if (document.errors.length > 0 || !isScalar(binCount) || binCount.range == null) {
-    throw new SnapshotError("model_not_cuttable", "The model text has no readable grid.bins, so it cannot be sliced.");
-  }
-  const edits: TextEdit[] = [{ start: binCount.range[0], end: binCount.range[1], text: String(to - from) }];
+  const { document, binCount } = readGridBins(text);
+  const edits: TextEdit[] = [{ ...binCount, text: String(to - from) }];
   const start = document.getIn(["grid", "start"], true);
   const startText = startOfBin(grid, from);
   if (from > 0 && startText !== null && isScalar(start) && start.range != null) {

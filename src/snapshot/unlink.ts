@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from "yaml";
+import { applyEdits, type TextEdit } from "../model/text-edit.ts";
 
 /** How the model of a run folder names a series of its own run (artifacts.md §4.1 and §6.1). */
 const OWN_SERIES = /file:\.\.\/series\/([^@/]+)@[^@/]+@DEFAULT\.csv/i;
@@ -12,7 +13,8 @@ export function unlinkSeries(text: string, ownSeries: ReadonlySet<string>): stri
   const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
   if (document.errors.length > 0) return text;
   const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
-  const edits = new Map<number, { readonly end: number; readonly text: string }>();
+  // By where they start: an anchored node is met once for each alias.
+  const edits = new Map<number, TextEdit>();
   for (const place of ["nodes", "constraints"]) {
     const items = resolve(document.getIn(["topology", place], true));
     for (const item of isSeq(items) ? items.items.map(resolve) : []) {
@@ -23,13 +25,10 @@ export function unlinkSeries(text: string, ownSeries: ReadonlySet<string>): stri
         const written = text.slice(range[0], range[1]);
         const id = OWN_SERIES.exec(written)?.[1];
         if (id !== undefined && ownSeries.has(id)) {
-          edits.set(range[0], { end: range[1], text: written.replace(OWN_SERIES, () => id) });
+          edits.set(range[0], { start: range[0], end: range[1], text: written.replace(OWN_SERIES, () => id) });
         }
       }
     }
   }
-  // From the end, so that earlier offsets stay true.
-  return [...edits]
-    .sort(([a], [b]) => b - a)
-    .reduce((whole, [start, edit]) => whole.slice(0, start) + edit.text + whole.slice(edit.end), text);
+  return applyEdits(text, [...edits.values()]);
 }

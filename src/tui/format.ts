@@ -1,4 +1,5 @@
 import { MARK, type Mark, type SeriesWindow } from "../client/history.ts";
+import { binMilliseconds } from "../lib/bin-length.ts";
 import type { Grid } from "../protocol/run.ts";
 import type { Glyphs } from "./glyphs.ts";
 
@@ -85,12 +86,10 @@ export function cellText(mark: Mark, value: number, measure: Measure, glyphs: Gl
   return mark === MARK.undefined ? glyphs.undefined : "";
 }
 
-const BIN_MS = { minutes: 60_000, hours: 3_600_000, days: 86_400_000, weeks: 604_800_000 } as const;
-
 /** ISO start of a bin, null when the model has no start. */
 export function startOfBin(grid: Grid, bin: number): string | null {
   const startMs = grid.start === null ? Number.NaN : Date.parse(grid.start);
-  const at = startMs + bin * grid.binSize * BIN_MS[grid.binUnit];
+  const at = startMs + bin * binMilliseconds(grid);
   return Number.isNaN(at) || Math.abs(at) > 8.64e15 ? null : new Date(at).toISOString();
 }
 

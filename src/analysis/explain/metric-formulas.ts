@@ -1,8 +1,8 @@
 import { invariant } from "../../lib/assert.ts";
+import { binMilliseconds } from "../../lib/bin-length.ts";
 import { SERIES_ROLES, type SeriesRole, type TopologyNode } from "../../model/model.ts";
 import type { Plan } from "../../model/plan.ts";
 import { applyRetryKernelPolicy } from "../../model/retry-kernel.ts";
-import { binMinutes } from "../formulas.ts";
 import { ABSENT, resolvedColumns, resolvedParallelism } from "../topology-view.ts";
 import type { ColumnValues } from "./column-values.ts";
 import { binary, call, type Formula, number, operand, sum } from "./formula.ts";
@@ -33,7 +33,7 @@ export class MetricFormulas {
     this.offered = offered;
     this.bin = bin;
     this.columns = resolvedColumns(this.plan, node);
-    this.binMs = binMinutes(this.plan.model.grid) * 60_000;
+    this.binMs = binMilliseconds(this.plan.model.grid);
   }
 
   /** @param metric a metric that the node has */

@@ -1,7 +1,8 @@
 import { shortestText } from "../../lib/dotnet-number.ts";
+import { CLASS_ROLES, type ClassRole } from "../class-roles.ts";
 import type { Cells, ClassTruth, NodeWarning } from "./answers.ts";
 import { cell } from "./answers.ts";
-import { CLASS_ROLES, type ClassRole, type NodeData, type RoleValues, timesAt } from "./node-data.ts";
+import { type NodeData, type RoleValues, timesAt } from "./node-data.ts";
 import type { BinRange } from "./query-run.ts";
 
 /** Key of the block that stands for all work, when no class is known. */

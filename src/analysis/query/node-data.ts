@@ -1,22 +1,13 @@
+import { binMilliseconds } from "../../lib/bin-length.ts";
 import { fold } from "../../lib/fold.ts";
 import { describeNode, type NodeDescriptor } from "../../model/descriptor.ts";
 import { type DispatchSchedule, SERIES_ROLES, type SeriesRole, type TopologyNode } from "../../model/model.ts";
 import { applyRetryKernelPolicy, type RetryKernelPolicy } from "../../model/retry-kernel.ts";
+import { CLASS_ROLES, type ClassRole } from "../class-roles.ts";
 import * as formulas from "../formulas.ts";
 import { DerivedEcho } from "../retry-echo.ts";
 import { type QueryRun, seriesKey } from "./query-run.ts";
 
-/** Roles whose shares of classes a query shows, in the order of its answer. */
-export const CLASS_ROLES = [
-  "arrivals",
-  "served",
-  "errors",
-  "queueDepth",
-  "capacity",
-  "processingTimeMsSum",
-  "servedCount",
-] as const;
-export type ClassRole = (typeof CLASS_ROLES)[number];
 export type RoleValues<Role extends SeriesRole = SeriesRole> = Readonly<Partial<Record<Role, Float64Array>>>;
 
 /** Values of a topology node, looked up once for all that a query computes of it. */
@@ -47,7 +38,7 @@ export function loadNodes(run: QueryRun): readonly NodeData[] {
       parallelism: parallelismOf(node, run),
       schedule: ownSchedule ?? node.dispatchSchedule,
       classes: classesOf(node, run),
-      binMs: formulas.binMinutes(run.model.grid) * 60_000,
+      binMs: binMilliseconds(run.model.grid),
     });
   });
 }

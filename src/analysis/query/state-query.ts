@@ -1,5 +1,5 @@
+import { binMilliseconds, binMinutes } from "../../lib/bin-length.ts";
 import { parseUtc } from "../../lib/utc-time.ts";
-import { binMinutes } from "../formulas.ts";
 import type { MetricsSummary, NodeSeries, NodeWarning, StateSnapshot, StateWarning, StateWindow } from "./answers.ts";
 import { computedNodes } from "./computed-nodes.ts";
 import { ConstraintLayer } from "./constraints.ts";
@@ -134,7 +134,7 @@ export class StateQuery {
   private instant(bin: number): string | null {
     const { grid } = this.run.model;
     const start = grid.start === null ? null : parseUtc(grid.start);
-    return start === null ? null : instantText(start + bin * binMinutes(grid) * 60_000);
+    return start === null ? null : instantText(start + bin * binMilliseconds(grid));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { EngineClient } from "../../client/client.ts";
 import { ClientError } from "../../client/client-error.ts";
+import { binMilliseconds } from "../../lib/bin-length.ts";
 import { parseUtc } from "../../lib/utc-time.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import type { CreateRunRequest, Grid, RunDescription } from "../../protocol/run.ts";
@@ -7,7 +8,7 @@ import type { CommandContext, EngineOptions } from "../command.ts";
 import { engineClient } from "../engine.ts";
 import { CliError } from "../exit-code.ts";
 import type { FeedItem } from "../feed.ts";
-import { MINUTES_OF, type ModelInUse, type Source } from "./feed-source.ts";
+import type { ModelInUse, Source } from "./feed-source.ts";
 
 export interface Engine extends AsyncDisposable {
   readonly client: EngineClient;
@@ -108,5 +109,5 @@ export function binOf(frame: Frame, grid: Grid): number | null {
   const start = grid.start === null ? null : parseUtc(grid.start);
   const at = parseUtc(frame.timestampUtc ?? "");
   if (start === null || at === null) return null;
-  return Math.floor((at - start) / (grid.binSize * MINUTES_OF[grid.binUnit] * 60_000));
+  return Math.floor((at - start) / binMilliseconds(grid));
 }

@@ -1,5 +1,6 @@
 import type { ReadBundleOptions } from "../../ingest/bundle.ts";
 import type { FrameLine } from "../../ingest/frame-lines.ts";
+import { binMinutes } from "../../lib/bin-length.ts";
 import type { Model } from "../../model/model.ts";
 import { encodeFrame, type Frame } from "../../protocol/frame.ts";
 import type { BindingRequest, Grid } from "../../protocol/run.ts";
@@ -22,8 +23,6 @@ export interface ModelInUse {
   readonly compiled: Model;
   readonly source: Model;
 }
-
-export const MINUTES_OF = { minutes: 1, hours: 60, days: 1_440, weeks: 10_080 } as const;
 
 /** The model of a text. @throws CliError `invalid_model`, with every finding told before */
 export async function modelInUse(text: string, fileName: string, context: CommandContext): Promise<ModelInUse> {
@@ -90,8 +89,7 @@ export function labelOfFrame(line: FrameLine): string {
 
 function checkGrid(ofBundle: Grid | null, ofModel: Omit<Grid, "start">): void {
   if (ofBundle === null) return;
-  const minutes = (grid: Omit<Grid, "start">) => grid.binSize * MINUTES_OF[grid.binUnit];
-  if (ofBundle.bins === ofModel.bins && minutes(ofBundle) === minutes(ofModel)) return;
+  if (ofBundle.bins === ofModel.bins && binMinutes(ofBundle) === binMinutes(ofModel)) return;
   const words = (grid: Omit<Grid, "start">) => `${grid.bins} bins of ${grid.binSize} ${grid.binUnit}`;
   throw new CliError(
     "grid_mismatch",

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { binMinutes } from "../../lib/bin-length.ts";
 import { formatCursor } from "../../protocol/cursor.ts";
 import type { RunDescription } from "../../protocol/run.ts";
 import { type CommandContext, counted, dataHint, type EngineOptions, pathKind } from "../command.ts";
@@ -9,15 +10,7 @@ import { Feeder, type FeedTotals } from "../feed.ts";
 import { RefusalReport } from "../refusals.ts";
 import { awaitResult } from "../run-result.ts";
 import { connect, Intake, openRun } from "./feed-run.ts";
-import {
-  labelOfFrame,
-  linesOf,
-  MINUTES_OF,
-  type ModelInUse,
-  modelInUse,
-  openBundle,
-  type Source,
-} from "./feed-source.ts";
+import { labelOfFrame, linesOf, type ModelInUse, modelInUse, openBundle, type Source } from "./feed-source.ts";
 import { followRun, planOf } from "./stream.ts";
 
 export interface ReplayOptions extends EngineOptions {
@@ -128,7 +121,7 @@ async function feed(
   signal: AbortSignal,
 ): Promise<FeedTotals | null> {
   using report = new RefusalReport(null, context.say);
-  const binSeconds = run.grid.binSize * MINUTES_OF[run.grid.binUnit] * 60;
+  const binSeconds = binMinutes(run.grid) * 60;
   const feeder = new Feeder({
     client,
     runId: run.runId,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { binMilliseconds } from "../../../src/lib/bin-length.ts";
 import type { TimeGrid } from "../../../src/model/model.ts";
 import type { TelemetryFrame } from "../../../src/protocol/frame.ts";
-import { binMilliseconds, binStartUtc, InputDirectory } from "../../../src/runtime/input-directory.ts";
+import { binStartUtc, InputDirectory } from "../../../src/runtime/input-directory.ts";
 import { buildPlan } from "../../support/plan-builder.ts";
 
 function directory(grid: Partial<TimeGrid> = {}): InputDirectory {
