@@ -91,6 +91,12 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
         "telemetry for a sealed bin: reject, log, or revise (evaluate again)",
       ).choices(["reject", "log", "revise"]),
     )
+    .addOption(
+      new Option(
+        "--gap-policy <policy>",
+        "what stands in for missing telemetry: nan, zero, hold (the last value), or model (the series' own definition)",
+      ).choices(["nan", "zero", "hold", "model"]),
+    )
     .option("--history-bins <n>", "bins kept in memory, and open to corrections (default: all)")
     .option("--rejects <file>", "write refused frames to this file (NDJSON) instead of stderr")
     .option("--strict", "exit with 1 when any frame was refused or late (default: 0 as long as a bin was sealed)")

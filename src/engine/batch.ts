@@ -5,8 +5,11 @@ import { clamp, divide, gatedOutflow, modulo, queueDepth, round, step } from "./
 import { type BatchModel, batchOfPlan, initialDepthOf, type Totals } from "./batch-model.ts";
 
 export interface WindowOptions {
-  /** Telemetry of a bound series in a bin; NaN where it is missing. Default missing everywhere. */
-  readonly cell?: (seriesId: string, bin: number) => number;
+  /**
+   * Telemetry of a bound series in a bin, or what stands in for it; undefined: the model's own value does. Default NaN
+   * everywhere.
+   */
+  readonly cell?: (seriesId: string, bin: number) => number | undefined;
   /**
    * Values that stand in for a node's own definition, at least `bins` long. Telemetry goes before them: what was measured
    * is not computed. Default none.
@@ -38,10 +41,10 @@ export function evaluateTotals(batch: BatchModel, bins: number, options: WindowO
 
   const walk = new Walk(batch, series, bins);
   for (let t = 0; t < bins; t++) {
-    for (const id of telemetryOnly) series.get(id)![t] = cell(id, t);
+    for (const id of telemetryOnly) series.get(id)![t] = cell(id, t) ?? Number.NaN;
     for (const id of batch.order) {
-      const given = batch.bound.has(id) ? cell(id, t) : overrides.get(id)?.[t];
-      series.get(id)![t] = given ?? walk.node(batch.nodes.get(id)!, t);
+      const given = batch.bound.has(id) ? cell(id, t) : undefined;
+      series.get(id)![t] = given ?? overrides.get(id)?.[t] ?? walk.node(batch.nodes.get(id)!, t);
     }
   }
   return series;

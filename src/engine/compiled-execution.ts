@@ -1,6 +1,6 @@
 import type { Operator } from "../model/plan.ts";
 import { modulo } from "./arithmetic.ts";
-import { type Execution, Interpreter } from "./interpreter.ts";
+import { type Execution, GAP_CODES, gapValue, Interpreter } from "./interpreter.ts";
 import { encodeModule } from "./wasm-code.ts";
 import { planWasm } from "./wasm-plan.ts";
 
@@ -27,7 +27,10 @@ export class CompiledExecution implements Execution {
   private readonly width: number;
   private readonly mask: number;
   private readonly constants: readonly { readonly out: number; readonly values: Float64Array }[];
-  private readonly inputs: readonly { readonly out: number; readonly input: number }[];
+  private readonly inputs: readonly { readonly out: number; readonly input: number; readonly gapCode: number }[];
+  /** Telemetry of the bin that is being evaluated. */
+  private cells: Float64Array = new Float64Array(0);
+  private present: Uint8Array | null = null;
 
   constructor(operators: readonly Operator[], width: number, depth: number) {
     const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: WasmApi }).WebAssembly;
@@ -36,7 +39,9 @@ export class CompiledExecution implements Execution {
     this.mask = depth - 1;
     // Constants and telemetry depend on nothing, so they are filled in first, from tables of their own.
     this.constants = operators.filter((operator) => operator.op === "const");
-    this.inputs = operators.filter((operator) => operator.op === "input");
+    this.inputs = operators.flatMap((operator) =>
+      operator.op === "input" ? [{ ...operator, gapCode: GAP_CODES[operator.gap] }] : [],
+    );
     const computed = operators.filter(({ op }) => op !== "const" && op !== "input" && op !== "literal");
     const hosted = new Map<number, Interpreter>();
     const host = (_base: number, t: number, index: number): void => {
@@ -45,7 +50,7 @@ export class CompiledExecution implements Execution {
         interpreter = new Interpreter([computed[index]!], this.rows, width, this.mask);
         hosted.set(index, interpreter);
       }
-      interpreter.step(t, NO_INPUTS);
+      interpreter.step(t, this.cells, this.present);
     };
     const rowsBytes = depth * this.rowBytes;
     const { functions, table } = planWasm(computed, width, this.mask, rowsBytes);
@@ -56,22 +61,24 @@ export class CompiledExecution implements Execution {
     this.functions = functions.map((_, index) => instance.exports[`f${index}`]!);
   }
 
-  step(t: number, inputs: Float64Array): void {
+  step(t: number, inputs: Float64Array, present: Uint8Array | null): void {
     const { rows, functions, constants, inputs: bound } = this;
     const row = t & this.mask;
     const start = row * this.width;
+    const startBefore = ((t - 1) & this.mask) * this.width;
+    this.cells = inputs;
+    this.present = present;
     // Plain loops: an iterator makes an object for every step of it, and a bin must make none.
     for (let index = 0; index < constants.length; index++) {
       const { out, values } = constants[index]!;
       rows[start + out] = values[t < values.length ? t : t % values.length]!;
     }
     for (let index = 0; index < bound.length; index++) {
-      const { out, input } = bound[index]!;
-      rows[start + out] = inputs[input]!;
+      const { out, input, gapCode } = bound[index]!;
+      const isGiven = present === null || present[input] === 1;
+      rows[start + out] = isGiven ? inputs[input]! : gapValue(gapCode, t, rows[startBefore + out]!);
     }
     const base = row * this.rowBytes;
     for (let index = 0; index < functions.length; index++) functions[index]!(base, t);
   }
 }
-
-const NO_INPUTS = new Float64Array(0);

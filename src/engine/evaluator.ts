@@ -46,12 +46,13 @@ export class Evaluator {
 
   /**
    * Evaluates one bin.
-   * @param inputs `inputs[i]` is the cell of `plan.bound[i]`; NaN where telemetry is missing
+   * @param inputs `inputs[i]` is the cell of `plan.bound[i]`
+   * @param present where it is 0 the cell is missing, and the plan's gap policy says what stands in. Default: none is
    * @returns its row, all columns; valid until the ring comes round
    */
-  advance(inputs: Float64Array): Float64Array {
+  advance(inputs: Float64Array, present: Uint8Array | null = null): Float64Array {
     const t = this.next;
-    this.execution.step(t, inputs);
+    this.execution.step(t, inputs, present);
     this.next = t + 1;
     return this.ring.views[t & this.ring.mask]!;
   }

@@ -1,4 +1,4 @@
-import type { ClassOperator, Operator } from "../model/plan.ts";
+import type { CellGap, ClassOperator, Operator } from "../model/plan.ts";
 import { clamp, divide, finiteOrZero, gatedOutflow, modulo, queueDepth, round, step } from "./arithmetic.ts";
 import { evaluateClassOperator, quotientScale, shareModulo, shareOfProduct } from "./class-operators.ts";
 
@@ -27,6 +27,7 @@ const OPCODES = {
   shareOfProduct: 21,
   quotientScale: 22,
   shareModulo: 23,
+  fed: 25,
   gateTotal: 24,
   gateClass: 24,
   normalise: 24,
@@ -44,8 +45,9 @@ export interface Execution {
   /**
    * @param t bin; its row is `t & mask`
    * @param inputs `inputs[i]` is the cell of `plan.bound[i]`
+   * @param present where it is 0 the cell is missing; null: none is
    */
-  step(t: number, inputs: Float64Array): void;
+  step(t: number, inputs: Float64Array, present: Uint8Array | null): void;
 }
 
 /**
@@ -75,7 +77,7 @@ export class Interpreter implements Execution {
     this.mask = mask;
   }
 
-  step(t: number, inputs: Float64Array): void {
+  step(t: number, inputs: Float64Array, present: Uint8Array | null): void {
     const { rows, code, tables, width, mask } = this;
     const base = (t & mask) * width;
     const end = code.length;
@@ -85,7 +87,13 @@ export class Interpreter implements Execution {
       const b = code[pc + 3]!;
       switch (code[pc]) {
         case OPCODES.input:
-          rows[out] = inputs[a]!;
+          rows[out] =
+            present === null || present[a] === 1
+              ? inputs[a]!
+              : gapValue(b, t, rows[((t - 1) & mask) * width + code[pc + 1]!]!);
+          break;
+        case OPCODES.fed:
+          rows[out] = present === null || present[a] === 1 ? inputs[a]! : rows[base + b]!;
           break;
         case OPCODES.const: {
           const values = tables[a]!;
@@ -169,7 +177,7 @@ export class Interpreter implements Execution {
         case OPCODES.queue: {
           const loss = code[pc + 4]!;
           const parameters = tables[code[pc + 5]!]!;
-          const previous = t === 0 ? parameters[0]! : rows[((t - 1) & mask) * width + code[pc + 1]!]!;
+          const previous = t === 0 ? parameters[0]! : rows[((t - 1) & mask) * width + parameters[5]!]!;
           let outflow = rows[base + b]!;
           const period = parameters[1]!;
           if (period > 0) {
@@ -191,6 +199,14 @@ export class Interpreter implements Execution {
   }
 }
 
+export const GAP_CODES: Readonly<Record<CellGap, number>> = { nan: 0, zero: 1, hold: 2 };
+
+/** What stands in for a missing cell. @param last the same cell in the bin before */
+export function gapValue(gapCode: number, t: number, last: number): number {
+  if (gapCode === GAP_CODES.zero) return 0;
+  return gapCode === GAP_CODES.hold && t > 0 ? last : Number.NaN;
+}
+
 /** Operators as fixed-width integer instructions; literals need none, they are filled in once. */
 function lower(operators: readonly Operator[], tables: Float64Array[], classOperators: ClassOperator[]): Int32Array {
   const code: number[] = [];
@@ -204,7 +220,10 @@ function lower(operators: readonly Operator[], tables: Float64Array[], classOper
       case "literal":
         break;
       case "input":
-        put(opcode, operator.out, operator.input);
+        put(opcode, operator.out, operator.input, GAP_CODES[operator.gap]);
+        break;
+      case "fed":
+        put(opcode, operator.out, operator.input, operator.model);
         break;
       case "const":
         put(opcode, operator.out, table(operator.values));
@@ -244,6 +263,7 @@ function lower(operators: readonly Operator[], tables: Float64Array[], classOper
           gate?.phase ?? 0,
           gate?.capacity ?? NONE,
           gate?.nonFiniteCapacityIsZero ? 1 : 0,
+          operator.previous,
         );
         put(opcode, operator.out, operator.inflow, operator.outflow, operator.loss ?? NONE, table(parameters));
         break;

@@ -103,11 +103,15 @@ function signatureText(operator: Operator): string {
   }
 }
 
-type EmittedOperator = Exclude<Operator, ClassOperator | { op: "const" | "input" | ShareFunction | "finiteOrZero" }>;
+type EmittedOperator = Exclude<
+  Operator,
+  ClassOperator | { op: "const" | "input" | "fed" | ShareFunction | "finiteOrZero" }
+>;
 
 const HOSTED: ReadonlySet<Operator["op"]> = new Set([
   "const",
   "input",
+  "fed",
   "finiteOrZero",
   "shareOfProduct",
   "quotientScale",
@@ -276,7 +280,7 @@ class FunctionEmitter {
   private queue(operator: Operator & { op: "queue" }): void {
     const { body } = this;
     body.f64(0).f64(operator.initialDepth);
-    this.pastColumn(operator.out, 1);
+    this.pastColumn(operator.previous, 1);
     body.get(TIME).op("i32Eqz").op("select");
     this.column(operator.inflow);
     body.set(FIRST);

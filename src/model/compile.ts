@@ -12,12 +12,17 @@ import { layOut } from "./layout.ts";
 import type { Model } from "./model.ts";
 import { checkNodes, parseTrees } from "./node-findings.ts";
 import { declarationOrder, evaluationOrder, feedbackGroups, type Inputs, inputsOf } from "./order.ts";
-import { emitPasses, type TelemetryOperator } from "./passes.ts";
-import type { BoundSeries, Column, Plan } from "./plan.ts";
+import { emitPasses, isOnlyFed, type Telemetry } from "./passes.ts";
+import type { BoundSeries, Column, GapPolicy, Plan } from "./plan.ts";
 
 export interface CompileOptions {
   /** Series that telemetry feeds, besides those the model states itself. Default none. */
   readonly bindings?: readonly BindingSpec[];
+  /**
+   * What stands in for telemetry that is missing. Default `nan`. With `model` the definitions of bound series are evaluated too,
+   * so telemetry breaks no cycle.
+   */
+  readonly gapPolicy?: GapPolicy;
   /**
    * Leaves out what FlowTime's direct run leaves out: a generated node within a feedback group, since its writer skips
    * a group whose first member is already evaluated. Such a series does not exist for outputs and warnings; no more do
@@ -46,9 +51,11 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   const bindings = resolveBindings(compiled, options.bindings ?? []);
   diagnostics.push(...bindings.diagnostics);
   const inputs = new Map(compiled.nodes.map((node) => [node.id, inputsOf(node, trees.get(node.id) ?? null)]));
-  const order = orderNodes(compiled, inputs, bindings, diagnostics);
+  const gapPolicy = options.gapPolicy ?? "nan";
+  const order = orderNodes(compiled, inputs, gapPolicy === "model" ? new Set() : bindings.bound, diagnostics);
   const groups = order === null ? null : groupsOf(compiled, order, inputs);
   checkNodes({ model: compiled, declared: model.nodes.length, trees, inputs, bindings, groups }, diagnostics);
+  if (gapPolicy === "model") checkGapPolicy(compiled, bindings, diagnostics);
   if (order === null || groups === null) return { plan: null, diagnostics };
   if (diagnostics.some((finding) => finding.severity === "error")) return { plan: null, diagnostics };
 
@@ -59,7 +66,7 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   ).order;
   const asDirectRun = options.asDirectRun ?? false;
   const orders = { order, orderAsWritten, groups };
-  const emission = emit(model, compiled, trees, inputs, bindings, orders, asDirectRun, diagnostics);
+  const emission = emit(model, compiled, trees, inputs, bindings, orders, { asDirectRun, gapPolicy }, diagnostics);
   if (emission === null) return { plan: null, diagnostics };
   const exists = (id: string): boolean => emission.columnOf.has(id);
   return {
@@ -75,17 +82,20 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   };
 }
 
-/** Evaluation order by the definitions; when only telemetry breaks a cycle, by what is left of them. */
+/**
+ * Evaluation order by the definitions; when only telemetry breaks a cycle, by what is left of them.
+ * @param undefinedIds series whose definitions are not evaluated
+ */
 function orderNodes(
   model: Model,
   inputs: ReadonlyMap<string, Inputs>,
-  bindings: Bindings,
+  undefinedIds: ReadonlySet<string>,
   diagnostics: Diagnostic[],
 ): readonly string[] | null {
   const ids = model.nodes.map((node) => node.id);
   const byDefinition = evaluationOrder(ids, (id) => inputs.get(id)!.sameBin);
   if (byDefinition.unordered.length === 0) return byDefinition.order;
-  const live = evaluationOrder(ids, (id) => (bindings.bound.has(id) ? [] : inputs.get(id)!.sameBin));
+  const live = evaluationOrder(ids, (id) => (undefinedIds.has(id) ? [] : inputs.get(id)!.sameBin));
   if (live.unordered.length === 0) return live.order;
   const stuck = live.unordered.slice(0, 8).join(", ");
   const first = model.nodes.findIndex((node) => node.id === live.unordered[0]);
@@ -123,7 +133,7 @@ function emit(
   inputs: ReadonlyMap<string, Inputs>,
   bindings: Bindings,
   orders: Pick<Plan, "order" | "orderAsWritten"> & { readonly groups: ReadonlyMap<string, number> },
-  asDirectRun: boolean,
+  { asDirectRun, gapPolicy }: { readonly asDirectRun: boolean; readonly gapPolicy: GapPolicy },
   diagnostics: Diagnostic[],
 ): Emission | null {
   const columns: Column[] = model.nodes.map((node) => ({
@@ -139,12 +149,12 @@ function emit(
   const bound = boundSeries(columns, bindings);
   const seriesCount = columns.length;
   const operators = new OperatorList(columns);
-  const telemetry = telemetryOperators(bound, columns, operators);
+  const telemetry = telemetryOperators(bound, columns, operators, gapPolicy);
 
   const { groups } = orders;
   const feedback = new Set(groups.keys());
   const { fileSeries } = bindings;
-  const given = givenClasses(bound, columnOf, operators);
+  const given = (totals: ReadonlyMap<string, number>) => givenClasses(bound, totals, operators);
   emitPasses({
     model,
     trees,
@@ -155,7 +165,7 @@ function emit(
     emissionOrder: declarationOrder(
       model.nodes.map((node) => node.id),
       orders.order,
-      (id) => (telemetry.has(id) ? [] : inputs.get(id)!.sameBin),
+      (id) => (isOnlyFed(telemetry.get(id)) ? [] : inputs.get(id)!.sameBin),
     ),
     inputs,
     telemetry,
@@ -177,7 +187,7 @@ function emit(
     totals,
     trees,
     fileSeries,
-    given,
+    given: given(columnOf),
     operators,
   });
   const layout = layOut({
@@ -210,20 +220,22 @@ function boundSeries(columns: Column[], { bound, classes, summed, feeds }: Bindi
   return [...totals, ...shares];
 }
 
-/** Emits what is nothing but telemetry. @returns what stands in for the definitions of nodes */
+/** Emits what is nothing but telemetry. @returns what gives bound nodes their values */
 function telemetryOperators(
   bound: readonly BoundSeries[],
   columns: readonly Column[],
   operators: OperatorList,
-): ReadonlyMap<string, TelemetryOperator> {
-  const telemetry = new Map<string, TelemetryOperator>();
+  gapPolicy: GapPolicy,
+): ReadonlyMap<string, Telemetry> {
+  const gap = gapPolicy === "model" ? "nan" : gapPolicy;
+  const telemetry = new Map<string, Telemetry>();
   const sums = new Map<string, number>();
   for (const [input, { column, seriesId, classId }] of bound.entries()) {
     if (columns[column]!.origin !== "node" && columns[column]!.origin !== "generated") {
-      operators.push({ op: "input", out: column, input });
+      operators.push({ op: "input", out: column, input, gap });
     }
     if (classId === null) {
-      telemetry.set(seriesId, { op: "input", input });
+      telemetry.set(seriesId, gapPolicy === "model" ? { op: "fed", input } : { op: "input", input, gap });
       continue;
     }
     const before = sums.get(seriesId);
@@ -231,6 +243,22 @@ function telemetryOperators(
   }
   for (const [seriesId, a] of sums) if (!telemetry.has(seriesId)) telemetry.set(seriesId, { op: "copy", a });
   return telemetry;
+}
+
+/** A class has no definition of its own, so nothing could stand in for a series that is but the sum of its classes. */
+function checkGapPolicy(model: Model, { summed }: Bindings, diagnostics: Diagnostic[]): void {
+  model.nodes.forEach(({ id, span }, index) => {
+    if (!summed.has(id)) return;
+    diagnostics.push({
+      severity: "error",
+      tier: "compile",
+      code: "class_gap",
+      message: `Series '${id}' is fed by class only, and the model defines no classes: gap policy 'model' has nothing to put in.`,
+      pointer: `/nodes/${index}`,
+      span,
+      hint: `Feed the total '${id}' too, or choose another gap policy.`,
+    });
+  });
 }
 
 /** Classes that telemetry gives, scaled to their totals as FlowTime scales captured ones (artifacts.md §10.3). */

@@ -15,12 +15,16 @@ export interface NodeContext {
   readonly diagnostics: Diagnostic[];
 }
 
-/** Emits the operators of one node into its column. */
+/**
+ * Emits the operators of one node into a column.
+ * @param series column of the node's series, where that is another one: telemetry may stand in it in place of what is emitted
+ */
 export function emitNode(
   node: ModelNode,
   out: number,
   scope: Scope,
   { model, trees, feedback, operators, expressions, diagnostics }: NodeContext,
+  series: number = out,
 ): void {
   switch (node.kind) {
     case "const":
@@ -47,7 +51,7 @@ export function emitNode(
       expressions.compile(node, trees.get(node.id)!, out, scope);
       return;
     case "serviceWithBuffer":
-      operators.push(queueOperator(node, out, feedback.has(node.id), model, scope));
+      operators.push(queueOperator(node, { out, previous: series }, feedback.has(node.id), model, scope));
       return;
     case "router":
       operators.push({ op: "copy", out, a: scope(node.queue) });
@@ -64,11 +68,17 @@ function expectedValue(node: PmfNode): number | { problem: string } {
   return node.values.reduce((sum, value, index) => sum + value * (node.probabilities[index]! / scale), 0);
 }
 
-function queueOperator(node: BufferNode, out: number, isFeedback: boolean, model: Model, scope: Scope) {
+function queueOperator(
+  node: BufferNode,
+  columns: { readonly out: number; readonly previous: number },
+  isFeedback: boolean,
+  model: Model,
+  scope: Scope,
+) {
   const schedule = node.dispatchSchedule;
   return {
     op: "queue",
-    out,
+    ...columns,
     inflow: scope(node.inflow),
     outflow: scope(node.outflow),
     loss: node.loss === null ? null : scope(node.loss),

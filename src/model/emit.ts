@@ -26,7 +26,8 @@ export class OperatorList {
     this.all.push(operator);
     if (operator.op === "shift") this.lookback = Math.max(this.lookback, operator.lag);
     else if (operator.op === "convolve") this.lookback = Math.max(this.lookback, operator.kernel.length - 1);
-    else if (operator.op === "queue") this.lookback = Math.max(this.lookback, 1);
+    else if (operator.op === "queue" || (operator.op === "input" && operator.gap === "hold"))
+      this.lookback = Math.max(this.lookback, 1);
     return operator.out;
   }
 

@@ -8,6 +8,7 @@ import {
   outputsOf,
   type Plan,
   type RouterColumns,
+  sameBinOperandsOf,
   withColumns,
 } from "./plan.ts";
 
@@ -123,7 +124,7 @@ function inOrder(operators: readonly Operator[], writer: Int32Array, live: Uint8
     while (path.length > 0) {
       const index = path[path.length - 1]!;
       const operator = operators[index]!;
-      const needed = placed[index] === 1 || operator.op === "shift" ? [] : operandsOf(operator);
+      const needed = placed[index] === 1 ? [] : sameBinOperandsOf(operator);
       const missing = needed.map((column) => writer[column]!).find((other) => other >= 0 && placed[other] === 0);
       if (missing !== undefined) {
         path.push(missing);

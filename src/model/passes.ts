@@ -4,23 +4,31 @@ import type { Scope } from "./emit.ts";
 import { emitNode, type NodeContext } from "./emit-nodes.ts";
 import type { Model, RouterNode } from "./model.ts";
 import type { Inputs } from "./order.ts";
+import type { CellGap } from "./plan.ts";
 import { splitRoutes } from "./split-routes.ts";
 
-/** A cell, or a column made of cells. */
-export type TelemetryOperator =
-  | { readonly op: "input"; readonly input: number }
-  | { readonly op: "copy"; readonly a: number };
+/** What gives a bound series its value: a cell, a column made of cells, or a cell where there is one and else its definition. */
+export type Telemetry =
+  | { readonly op: "input"; readonly input: number; readonly gap: CellGap }
+  | { readonly op: "copy"; readonly a: number }
+  | { readonly op: "fed"; readonly input: number };
+
+/** Whether a series never takes its value from its definition. */
+export function isOnlyFed(telemetry: Telemetry | undefined): boolean {
+  return telemetry !== undefined && telemetry.op !== "fed";
+}
 
 export interface PassInput extends NodeContext {
   /** Ids in an order that respects same-bin references. */
   readonly emissionOrder: readonly string[];
   readonly inputs: ReadonlyMap<string, Inputs>;
-  /** What gives a bound series its value in place of its definition. */
-  readonly telemetry: ReadonlyMap<string, TelemetryOperator>;
+  /** By id of a bound series. */
+  readonly telemetry: ReadonlyMap<string, Telemetry>;
   /** Published column by series id or `file:` reference. */
   readonly columnOf: ReadonlyMap<string, number>;
   readonly fileSeries: ReadonlyMap<string, string>;
-  readonly given: ReadonlyMap<string, ClassColumns>;
+  /** Classes that telemetry gives, scaled to the totals in these columns. */
+  readonly given: (columnOf: ReadonlyMap<string, number>) => ReadonlyMap<string, ClassColumns>;
   /** Whether a node's read of another one gives 0. */
   readonly isUnavailable: (reader: string, name: string) => boolean;
   /** The nodes that routers see, in evaluation order: those as written in a direct run, else all. */
@@ -47,11 +55,22 @@ export function emitPasses(input: PassInput): void {
     (reader: string, columns: ReadonlyMap<string, number>): Scope =>
     (name) =>
       input.isUnavailable(reader, name) ? operators.literal(0, reader) : columns.get(name)!;
+  /** The series of a node in one pass, from what the model gives: emitted into a column by `define`. */
+  const emitSeries = (id: string, out: number, define: (column: number) => void): void => {
+    const fed = telemetry.get(id);
+    if (fed === undefined) {
+      define(out);
+    } else if (fed.op === "fed") {
+      const model = operators.newColumn(id);
+      define(model);
+      operators.push({ ...fed, out, model });
+    } else {
+      operators.push({ ...fed, out });
+    }
+  };
   for (const id of input.emissionOrder) {
     const out = baseColumns.get(id)!;
-    const fed = telemetry.get(id);
-    if (fed === undefined) emitNode(nodes.get(id)!, out, scopeOf(id, baseColumns), input);
-    else operators.push({ ...fed, out });
+    emitSeries(id, out, (column) => emitNode(nodes.get(id)!, column, scopeOf(id, baseColumns), input, out));
   }
   expressions.flushDeferred();
   if (affected.size === 0) return;
@@ -60,8 +79,11 @@ export function emitPasses(input: PassInput): void {
   for (const id of input.emissionOrder) {
     if (!affected.has(id)) continue;
     const override = overrides.get(id);
-    if (override === undefined) emitNode(nodes.get(id)!, columnOf.get(id)!, scopeOf(id, columnOf), input);
-    else operators.push({ op: "copy", out: columnOf.get(id)!, a: override });
+    const out = columnOf.get(id)!;
+    emitSeries(id, out, (column) => {
+      if (override === undefined) emitNode(nodes.get(id)!, column, scopeOf(id, columnOf), input, out);
+      else operators.push({ op: "copy", out: column, a: override });
+    });
   }
   expressions.flushDeferred();
 }
@@ -77,7 +99,7 @@ function reachedBy(targets: ReadonlySet<string>, { model, inputs, telemetry }: P
   const reached = new Set<string>();
   const pending = [...targets].filter((id) => known.has(id));
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    if (reached.has(id) || telemetry.has(id)) continue;
+    if (reached.has(id) || isOnlyFed(telemetry.get(id))) continue;
     reached.add(id);
     pending.push(...(readers.get(id) ?? []));
   }
@@ -98,7 +120,7 @@ function routerOverrides(
     totals,
     trees,
     fileSeries,
-    given,
+    given: given(baseColumns),
     operators,
   });
   const overrides = new Map<string, number>();

@@ -119,13 +119,20 @@ export type ShareFunction =
   /** Remainder, 0 where |b| ≤ 1e-9. */
   | "shareModulo";
 
+/** What stands in for a cell that is missing when its bin is sealed; a cell that states NaN is not missing. */
+export type CellGap = "nan" | "zero" | "hold";
+/** The same for whole series: `model` gives what the series' own definition gives. */
+export type GapPolicy = CellGap | "model";
+
 /** Column numbers are absolute; times are absolute bins; all formulas: engine.md §4.2 and §6. */
 export type Operator =
   /** `values[t]`; past the end the pattern repeats. */
   | { readonly op: "const"; readonly out: number; readonly values: Float64Array }
   | { readonly op: "literal"; readonly out: number; readonly value: number }
-  /** The telemetry cell `inputs[input]` of this bin. */
-  | { readonly op: "input"; readonly out: number; readonly input: number }
+  /** The telemetry cell `inputs[input]` of this bin. Missing: NaN, 0, or `hold`, its own value in the bin before (NaN in bin 0). */
+  | { readonly op: "input"; readonly out: number; readonly input: number; readonly gap: CellGap }
+  /** The telemetry cell `inputs[input]` of this bin, or, where it is missing, `model`. */
+  | { readonly op: "fed"; readonly out: number; readonly input: number; readonly model: number }
   | { readonly op: "copy"; readonly out: number; readonly a: number }
   | { readonly op: BinaryFunction | ShareFunction; readonly out: number; readonly a: number; readonly b: number }
   | { readonly op: UnaryFunction; readonly out: number; readonly a: number }
@@ -147,6 +154,8 @@ export type Operator =
   | {
       readonly op: "queue";
       readonly out: number;
+      /** Column with the depth of the bin before: `out`, or the series that telemetry may feed in its place. */
+      readonly previous: number;
       readonly inflow: number;
       readonly outflow: number;
       readonly loss: number | null;
@@ -225,6 +234,15 @@ export function outputsOf(operator: Operator): readonly number[] {
   return operator.op === "winningSide" ? [...operator.outs, operator.firstLeft, operator.firstRight] : operator.outs;
 }
 
+/** Columns that an operator reads in the bin that it writes. */
+export function sameBinOperandsOf(operator: Operator): readonly number[] {
+  if (operator.op === "shift") return [];
+  const operands = operandsOf(operator);
+  return operator.op === "queue" && operator.previous !== operator.out
+    ? operands.filter((column) => column !== operator.previous)
+    : operands;
+}
+
 /** Columns that an operator reads, of its own bin or earlier ones, its own earlier values left out. */
 export function operandsOf(operator: Operator): readonly number[] {
   const present = (columns: readonly (number | null)[]): readonly number[] =>
@@ -238,8 +256,16 @@ export function operandsOf(operator: Operator): readonly number[] {
       return [operator.a, operator.low, operator.high];
     case "pulse":
       return present([operator.amplitude]);
+    case "fed":
+      return [operator.model];
     case "queue":
-      return present([operator.inflow, operator.outflow, operator.loss, operator.dispatch?.capacity ?? null]);
+      return present([
+        operator.inflow,
+        operator.outflow,
+        operator.loss,
+        operator.dispatch?.capacity ?? null,
+        operator.previous === operator.out ? null : operator.previous,
+      ]);
     case "gateTotal":
       return present([operator.a, operator.capacity]);
     case "gateClass":
@@ -273,6 +299,8 @@ export function withColumns(operator: Operator, rename: (column: number) => numb
     case "literal":
     case "input":
       return { ...operator, out: rename(operator.out) };
+    case "fed":
+      return { ...operator, out: rename(operator.out), model: rename(operator.model) };
     case "clamp":
       return {
         ...operator,
@@ -287,6 +315,7 @@ export function withColumns(operator: Operator, rename: (column: number) => numb
       return {
         ...operator,
         out: rename(operator.out),
+        previous: rename(operator.previous),
         inflow: rename(operator.inflow),
         outflow: rename(operator.outflow),
         loss: optional(operator.loss),

@@ -31,7 +31,13 @@ export interface CreateRunRequest {
   readonly latePolicy?: LatePolicy;
   /** Bins whose values stay in memory; older ones can neither be read nor corrected. Default: all of the run. */
   readonly historyBins?: number;
+  /** What stands in for telemetry that is missing when its bin is sealed. Default `nan`. */
+  readonly gapPolicy?: GapPolicy;
 }
+
+/** `hold`: the last value; before the first one NaN. `model`: what the series' own definition gives. */
+export type GapPolicy = "nan" | "zero" | "hold" | "model";
+export const GAP_POLICIES: readonly GapPolicy[] = ["nan", "zero", "hold", "model"];
 
 /**
  * `reject`: no effect, told and counted. `log`: no effect, kept in the log and counted, no warning. `revise`: the bin and
@@ -76,6 +82,7 @@ export interface RunDescription {
   readonly latePolicy: LatePolicy;
   /** Null: the whole run. */
   readonly historyBins: number | null;
+  readonly gapPolicy: GapPolicy;
   /** Changes of the model so far, in the order in which they were taken. */
   readonly adjustments: readonly Adjustment[];
   /** Newest snapshot, null before the first. */

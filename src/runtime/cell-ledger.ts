@@ -8,7 +8,7 @@ export const DEFAULT_MAX_OPEN_BINS = 64;
 
 export type SealedBy = "complete" | "watermark" | "end" | "model";
 
-/** The telemetry of a bin once it is sealed: input `i` has a cell where `present[i]` is 1, else the value is NaN. */
+/** The telemetry of a bin once it is sealed: input `i` has a cell where `present[i]` is 1; elsewhere the gap policy says what stands in. */
 export interface SealedCells {
   readonly bin: number;
   readonly values: Float64Array;
@@ -114,6 +114,11 @@ export class CellLedger {
     const cells = this.sealed[bin];
     invariant(cells, `the cells of bin ${bin} are held (${this.firstHeld} to ${this.sealedBin} are)`);
     return cells;
+  }
+
+  /** Whether a sealed bin lacked the cell of an input; false of a bin that is no longer held. */
+  isMissing(bin: number, input: number): boolean {
+    return this.sealed[bin]?.present[input] === 0;
   }
 
   /** Lets the cells of older bins go. @param bin at most `oldestCorrectable` */

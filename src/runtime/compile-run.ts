@@ -3,7 +3,7 @@ import type { BindingSpec } from "../model/bind.ts";
 import { compileModel } from "../model/compile.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { parseModel } from "../model/parse.ts";
-import type { Plan } from "../model/plan.ts";
+import type { GapPolicy, Plan } from "../model/plan.ts";
 
 /** A model that cannot run: everything that is wrong with it. */
 export class InvalidModel extends FlowError<"invalid_model"> {
@@ -16,10 +16,14 @@ export class InvalidModel extends FlowError<"invalid_model"> {
 }
 
 /** @throws InvalidModel */
-export function compileRun(modelText: string, bindings: readonly BindingSpec[]): Plan {
+export function compileRun(
+  modelText: string,
+  bindings: readonly BindingSpec[],
+  options: { readonly gapPolicy?: GapPolicy } = {},
+): Plan {
   const parsed = parseModel(modelText);
   if (parsed.model === null) throw new InvalidModel(parsed.diagnostics);
-  const compiled = compileModel(parsed.model, { bindings });
+  const compiled = compileModel(parsed.model, { bindings, ...options });
   if (compiled.plan === null) throw new InvalidModel([...parsed.diagnostics, ...compiled.diagnostics]);
   return compiled.plan;
 }

@@ -281,7 +281,7 @@ export class LiveRun {
 
   /** One bin through evaluator, metrics and analyser. */
   private evaluate(cells: SealedCells): { readonly row: Float64Array; readonly warnings: readonly WarningUpdate[] } {
-    const row = this.evaluator.advance(cells.values);
+    const row = this.evaluator.advance(cells.values, cells.present);
     this.metrics.evaluate(cells.bin, row);
     return { row, warnings: this.analyser.feed(cells.bin, row).map(toUpdate) };
   }
@@ -505,6 +505,7 @@ export class LiveRun {
       firstBin: history.firstReadableBin,
       bins: this.evaluated,
       value: (bin: number, column: number) => history.readRow(bin)![column]!,
+      isMissing: (bin: number, input: number) => this.ledger.isMissing(bin, input),
     };
     return explainSeries(this.plan, values, request);
   }

@@ -1,5 +1,6 @@
 import { FlowError } from "../lib/errors.ts";
 import type { BindingSpec } from "../model/bind.ts";
+import type { GapPolicy } from "../model/plan.ts";
 import type { RunId } from "../protocol/ids.ts";
 import type { LatePolicy, RunMode } from "../protocol/run.ts";
 
@@ -18,9 +19,16 @@ export interface RunDefinition {
   readonly latePolicy?: LatePolicy;
   /** Newest bins that stay in memory and can be corrected. Default: all. */
   readonly historyBins?: number | null;
+  /** What stands in for telemetry that is missing when its bin is sealed. Default `nan`. */
+  readonly gapPolicy?: GapPolicy;
 }
 
 const FORMAT = 1;
+
+/** As the compiler takes it. */
+export function gapPolicyOf({ gapPolicy }: RunDefinition): { readonly gapPolicy?: GapPolicy } {
+  return gapPolicy === undefined ? {} : { gapPolicy };
+}
 
 export function serialiseDefinition(definition: RunDefinition): string {
   return JSON.stringify({ format: FORMAT, ...definition });

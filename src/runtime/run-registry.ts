@@ -10,7 +10,7 @@ import { parseRunId, type RunId, timestampedRunId } from "../protocol/ids.ts";
 import type { CreateRunRequest } from "../protocol/run.ts";
 import { compileRun } from "./compile-run.ts";
 import { LiveRun } from "./live-run.ts";
-import { parseDefinition, type RunDefinition, serialiseDefinition } from "./run-definition.ts";
+import { gapPolicyOf, parseDefinition, type RunDefinition, serialiseDefinition } from "./run-definition.ts";
 import { RunLoop, type SnapshotSink } from "./run-loop.ts";
 import { topicSource } from "./topic-source.ts";
 
@@ -85,6 +85,7 @@ export class RunRegistry {
       checkpointEvery: request.checkpointEvery ?? null,
       latePolicy: request.latePolicy ?? "reject",
       historyBins: request.historyBins ?? null,
+      ...(request.gapPolicy === undefined ? {} : { gapPolicy: request.gapPolicy }),
     };
     const run = this.buildRun(definition);
     if (definition.mode === "live" && run.plan.bound.length === 0) {
@@ -128,7 +129,7 @@ export class RunRegistry {
 
   /** @throws InvalidModel */
   private buildRun(definition: RunDefinition): LiveRun {
-    const plan = compileRun(definition.modelText, definition.bindings);
+    const plan = compileRun(definition.modelText, definition.bindings, gapPolicyOf(definition));
     if (definition.historyBins == null) return new LiveRun(definition, plan);
     const store = this.parts.openStore(definition.runId, plan.seriesCount);
     this.stores.push(store);

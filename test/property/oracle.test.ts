@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { analyseWindow } from "../../src/analysis/batch-analysis.ts";
 import { analyseLiveWindow } from "../../src/analysis/batch-window-warnings.ts";
+import { evaluateTotals } from "../../src/engine/batch.ts";
 import { decomposeClasses, type NodeClasses, routerClasses } from "../../src/engine/batch-classes.ts";
 import { ClassShares, normalise } from "../../src/engine/batch-contribution.ts";
 import { edgeSeries } from "../../src/engine/batch-edges.ts";
-import { batchOfPlan } from "../../src/engine/batch-model.ts";
+import { batchOfPlan, type Totals } from "../../src/engine/batch-model.ts";
 import { evaluateRouted } from "../../src/engine/batch-router.ts";
 import { Evaluator } from "../../src/engine/evaluator.ts";
 import { compileModel } from "../../src/model/compile.ts";
@@ -13,16 +14,17 @@ import { parseModel } from "../../src/model/parse.ts";
 import { inputName, type Plan } from "../../src/model/plan.ts";
 import type { AdjustFrame, Frame as AnyFrame } from "../../src/protocol/frame.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
+import { GAP_POLICIES, type GapPolicy } from "../../src/protocol/run.ts";
 import { LiveRun } from "../../src/runtime/live-run.ts";
 import { type RandomModel, randomModel } from "../support/random-model.ts";
 import { runs } from "../support/seed.ts";
 
 type Frame = Exclude<AnyFrame, AdjustFrame>;
 
-function planOf(model: RandomModel, bindings: readonly string[] = []): Plan {
+function planOf(model: RandomModel, bindings: readonly string[] = [], gapPolicy: GapPolicy = "nan"): Plan {
   const parsed = parseModel(model.text);
   if (parsed.model === null) throw new Error(`${parsed.diagnostics.map((d) => d.message).join("; ")}\n${model.text}`);
-  const { plan, diagnostics } = compileModel(parsed.model, { bindings });
+  const { plan, diagnostics } = compileModel(parsed.model, { bindings, gapPolicy });
   if (plan === null) throw new Error(`${diagnostics.map((d) => d.message).join("; ")}\n${model.text}`);
   return plan;
 }
@@ -54,6 +56,65 @@ test.each(["compiled", "interpreted"] as const)(
         }
       }),
       runs(400),
+    );
+  },
+);
+
+const gapPolicies = fc.constantFrom(...GAP_POLICIES);
+
+/** What stands in for a cell that is missing; undefined: the model's own value. */
+function standIn(policy: GapPolicy, before: number | undefined): number | undefined {
+  if (policy === "model") return undefined;
+  return policy === "zero" ? 0 : policy === "hold" ? (before ?? Number.NaN) : Number.NaN;
+}
+
+test.each(["compiled", "interpreted"] as const)(
+  "%s: under every gap policy missing cells are what the oracle says, a stated NaN is no missing cell, and a saved state goes on the same",
+  (execution) => {
+    const cells = fc.array(fc.constantFrom(undefined, undefined, 0, -0, 3, 17.5, 90, Number.NaN), {
+      minLength: 8,
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(
+        randomModel,
+        gapPolicies,
+        fc.uniqueArray(fc.nat({ max: 11 }), { minLength: 1, maxLength: 4 }),
+        cells,
+        fc.nat({ max: 1000 }),
+        (model, gapPolicy, bound, given, cut) => {
+          const bindings = [...new Set(bound.map((index) => model.nodeIds[index % model.nodeIds.length]!))];
+          const plan = planOf(model, bindings, gapPolicy);
+          const input = new Map(plan.bound.map(({ seriesId }, index) => [seriesId, index]));
+          const sent = (id: string, bin: number) => given[(bin * plan.bound.length + input.get(id)!) % given.length];
+          const cell = (id: string, bin: number): number | undefined => {
+            const value = sent(id, bin);
+            return value !== undefined || bin < 0
+              ? value
+              : standIn(gapPolicy, gapPolicy === "hold" && bin > 0 ? cell(id, bin - 1) : undefined);
+          };
+          const expected = batchRun(plan, model.bins, cell).totals;
+          let evaluator = new Evaluator(plan, { horizonBins: model.bins, execution });
+          for (let bin = 0; bin < model.bins; bin++) {
+            if (bin === cut % model.bins) {
+              const restored = new Evaluator(plan, { horizonBins: model.bins, execution });
+              restored.restoreState(structuredClone(evaluator.saveState()));
+              evaluator = restored;
+            }
+            const values = plan.bound.map(({ seriesId }) => sent(seriesId, bin));
+            const row = evaluator.advance(
+              Float64Array.from(values, (value) => value ?? Number.NaN),
+              Uint8Array.from(values, (value) => (value === undefined ? 0 : 1)),
+            );
+            for (const id of plan.order) {
+              const ours = row[plan.columnOf.get(id)!]!;
+              const what = `${gapPolicy} of ${bindings}: ${id} in bin ${bin} of\n${model.text}`;
+              expect(bits([ours]), what).toEqual(bits([expected.get(id)![bin]!]));
+            }
+          }
+        },
+      ),
+      runs(300),
     );
   },
 );
@@ -92,13 +153,17 @@ const telemetry = fc.record({
 
 test("after every frame the live run shows the oracle's columns and warnings for the bins sealed so far", () => {
   fc.assert(
-    fc.property(randomModel, telemetry, (model, { bound, classes, steps }) => {
+    fc.property(randomModel, telemetry, gapPolicies, (model, { bound, classes, steps }, gapPolicy) => {
       const hasOwnClasses = model.text.includes("\ntraffic:");
       const named = bound.map(
         (index, at) => `${model.nodeIds[index % model.nodeIds.length]!}${hasOwnClasses ? "" : classes[at]!}`,
       );
-      const bindings = [...new Set(named)].sort((a, b) => Number(a.includes("@")) - Number(b.includes("@")));
-      const plan = planOf(model, bindings);
+      // The model's own value is that of a total: a class alone has none.
+      const totals = gapPolicy === "model" ? named.map((name) => name.split("@")[0]!) : [];
+      const bindings = [...new Set([...totals, ...named])].sort(
+        (a, b) => Number(a.includes("@")) - Number(b.includes("@")),
+      );
+      const plan = planOf(model, bindings, gapPolicy);
       const run = new LiveRun(
         {
           runId: timestampedRunId(0, new Uint8Array(4)),
@@ -108,10 +173,11 @@ test("after every frame the live run shows the oracle's columns and warnings for
           modelText: model.text,
           bindings,
           checkpointEvery: null,
+          gapPolicy,
         },
         plan,
       );
-      const reference = new ReferenceLedger(bindings, model.bins);
+      const reference = new ReferenceLedger(bindings, model.bins, gapPolicy);
       let last: Frame | null = null;
       const frames = steps.map((step) => (): Frame | null => {
         switch (step.kind) {
@@ -177,10 +243,10 @@ function checkAgainstOracle(run: LiveRun, plan: Plan, reference: ReferenceLedger
 }
 
 /** Everything about the first bins, whole series at a time. */
-function batchRun(plan: Plan, bins: number, cell: Cell, given: NodeClasses = new Map()) {
+function batchRun(plan: Plan, bins: number, cell: Cell, given: (totals: Totals) => NodeClasses = () => new Map()) {
   const batch = batchOfPlan(plan);
-  const { totals } = evaluateRouted(batch, bins, cell, given);
-  const classes = decomposeClasses(batch, totals, { given });
+  const { totals } = evaluateRouted(batch, bins, cell, given(evaluateTotals(batch, bins, { cell })));
+  const classes = decomposeClasses(batch, totals, { given: given(totals) });
   return {
     totals,
     classes,
@@ -188,10 +254,10 @@ function batchRun(plan: Plan, bins: number, cell: Cell, given: NodeClasses = new
   };
 }
 
-type Cell = (seriesId: string, bin: number) => number;
+type Cell = (seriesId: string, bin: number) => number | undefined;
 
-/** Totals as they were fed, or the sum of what was fed of their classes; and those classes, scaled to the totals. */
-function fed(plan: Plan, bins: number, reference: ReferenceLedger): [Cell, NodeClasses] {
+/** Totals as they were fed, or the sum of what was fed of their classes; and those classes, scaled to totals. */
+function fed(plan: Plan, bins: number, reference: ReferenceLedger): [Cell, (totals: Totals) => NodeClasses] {
   const isTotal = new Set(plan.bound.flatMap(({ seriesId, classId }) => (classId === null ? [seriesId] : [])));
   const shares = Map.groupBy(
     plan.bound.filter(({ classId }) => classId !== null),
@@ -202,21 +268,19 @@ function fed(plan: Plan, bins: number, reference: ReferenceLedger): [Cell, NodeC
       ? reference.cell(seriesId, bin)
       : shares
           .get(seriesId)!
-          .map((share) => reference.cell(inputName(share), bin))
+          .map((share) => reference.cell(inputName(share), bin) ?? Number.NaN)
           .reduce((a, b) => a + b);
-  const given = Array.from(shares, ([seriesId, classes]) => {
-    const values = classes.map((share) => {
-      const cells = Float64Array.from({ length: bins }, (_, bin) => reference.cell(inputName(share), bin));
-      return [share.classId!, cells] as const;
+  const given = (totals: Totals) =>
+    Array.from(shares, ([seriesId, classes]) => {
+      const values = classes.map((share) => {
+        const cells = Array.from({ length: bins }, (_, bin) => reference.cell(inputName(share), bin) ?? Number.NaN);
+        return [share.classId!, Float64Array.from(cells)] as const;
+      });
+      const scaled = new ClassShares(values);
+      normalise(scaled, totals.get(seriesId)!);
+      return [seriesId, scaled] as const;
     });
-    const scaled = new ClassShares(values);
-    normalise(
-      scaled,
-      Float64Array.from({ length: bins }, (_, bin) => cell(seriesId, bin)),
-    );
-    return [seriesId, scaled] as const;
-  });
-  return [cell, new Map(given)];
+  return [cell, (totals) => new Map(given(totals))];
 }
 
 /** The rules of admission and sealing once more, from the design's sentences: every frame is kept, nothing is incremental. */
@@ -224,18 +288,23 @@ class ReferenceLedger {
   sealed = 0;
   private readonly bound: readonly string[];
   private readonly bins: number;
+  private readonly gapPolicy: GapPolicy;
   private readonly cells = new Map<string, number>();
   private watermark = -1;
   private newest = -1;
   private ended = false;
 
-  constructor(bound: readonly string[], bins: number) {
+  constructor(bound: readonly string[], bins: number, gapPolicy: GapPolicy) {
+    this.gapPolicy = gapPolicy;
     this.bound = bound;
     this.bins = bins;
   }
 
-  cell(seriesId: string, bin: number): number {
-    return this.cells.get(`${seriesId}/${bin}`) ?? Number.NaN;
+  /** Undefined: the model's own value. */
+  cell(seriesId: string, bin: number): number | undefined {
+    const given = this.cells.get(`${seriesId}/${bin}`);
+    if (given !== undefined) return given;
+    return standIn(this.gapPolicy, this.gapPolicy === "hold" && bin > 0 ? this.cell(seriesId, bin - 1) : undefined);
   }
 
   take(frame: Frame): string {

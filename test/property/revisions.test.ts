@@ -5,7 +5,7 @@ import { emptyView, foldEvent, type RunView, viewState } from "../../src/client/
 import { parseModel } from "../../src/model/parse.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
 import { timestampedRunId } from "../../src/protocol/ids.ts";
-import type { LatePolicy } from "../../src/protocol/run.ts";
+import { GAP_POLICIES, type GapPolicy, type LatePolicy } from "../../src/protocol/run.ts";
 import type { Hello, KnownBin, RunEvent } from "../../src/protocol/run-event.ts";
 import { compileRun } from "../../src/runtime/compile-run.ts";
 import { LiveRun } from "../../src/runtime/live-run.ts";
@@ -17,7 +17,7 @@ function liveRun(
   modelText: string,
   bindings: readonly string[],
   latePolicy: LatePolicy,
-  historyBins?: number,
+  { historyBins, gapPolicy = "nan" }: { readonly historyBins?: number; readonly gapPolicy?: GapPolicy } = {},
 ): LiveRun {
   const runId = timestampedRunId(0, new Uint8Array(4));
   const limits = historyBins === undefined ? {} : { historyBins };
@@ -31,9 +31,10 @@ function liveRun(
       bindings,
       checkpointEvery: null,
       latePolicy,
+      gapPolicy,
       ...limits,
     },
-    compileRun(modelText, bindings),
+    compileRun(modelText, bindings, { gapPolicy }),
   );
 }
 
@@ -88,9 +89,10 @@ test("after every correction the run is that of the corrected telemetry, for who
       randomModel,
       fc.uniqueArray(fc.nat({ max: 11 }), { minLength: 1, maxLength: 3 }),
       fc.array(step, { maxLength: 40 }),
-      (model, picks, steps) => {
+      fc.constantFrom(...GAP_POLICIES),
+      (model, picks, steps, gapPolicy) => {
         const bindings = bindingsOf(model, picks);
-        const run = liveRun(model.text, bindings, "revise");
+        const run = liveRun(model.text, bindings, "revise", { gapPolicy });
         const source = topicSource(run, () => ({ state: run.state, lagMs: null, standing: run }));
         const cells = new Map<string, number | null>();
         const log: Frame[][] = [];
@@ -134,7 +136,7 @@ test("after every correction the run is that of the corrected telemetry, for who
           expect(viewState(view)).toMatchObject({ hash: run.hash(), sealedBin: sealed - 1 });
         }
         if (sealed === 0) return;
-        const fresh = liveRun(model.text, bindings, "reject");
+        const fresh = liveRun(model.text, bindings, "reject", { gapPolicy });
         for (let bin = 0; bin < sealed; bin++) {
           const given = bindings.filter((id) => cells.has(`${id}/${bin}`));
           take(fresh, [
@@ -154,7 +156,7 @@ test("after every correction the run is that of the corrected telemetry, for who
         for (const { seq, bins } of known) {
           expect(bins.map(({ binIndex }) => run.knownBin(binIndex, seq))).toEqual(bins);
         }
-        const replayed = liveRun(model.text, bindings, "revise");
+        const replayed = liveRun(model.text, bindings, "revise", { gapPolicy });
         for (const frames of log) {
           take(replayed, frames);
           events(replayed);
@@ -185,7 +187,7 @@ test("beyond the history a correction is too late, whatever has been evaluated",
   fc.assert(
     fc.property(randomModel, fc.integer({ min: 1, max: 6 }), fc.nat({ max: 11 }), (model, historyBins, pick) => {
       const [id] = bindingsOf(model, [pick]);
-      const run = liveRun(model.text, [id!], "revise", historyBins);
+      const run = liveRun(model.text, [id!], "revise", { historyBins });
       const sealed = model.bins - 1;
       if (sealed === 0) return;
       const frames = Array.from({ length: sealed }, (_, bin) => cell(bin, id!, bin));

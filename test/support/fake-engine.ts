@@ -281,6 +281,7 @@ export class FakeRun {
       checkpointEvery: null,
       latePolicy: "reject",
       historyBins: null,
+      gapPolicy: "nan",
       adjustments: [],
       snapshot: this.snapshots.at(-1) ?? null,
       failure: null,

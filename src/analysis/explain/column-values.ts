@@ -10,6 +10,8 @@ export interface SeriesValues {
   readonly bins: number;
   /** @param column a series: less than `plan.seriesCount` */
   value(bin: number, column: number): number;
+  /** Whether the telemetry cell of `plan.bound[input]` was missing when the bin was sealed. Default: none was. */
+  isMissing?(bin: number, input: number): boolean;
 }
 
 /**
@@ -87,15 +89,31 @@ export class ColumnValues {
       for (let row = 0; row < depth; row++) rows[row * width + operator.out] = operator.value;
     }
     const interpreter = new Interpreter(renamed, rows, width, depth - 1);
+    const isFed = operators.some(({ op }) => op === "fed");
     const values = new Map<number, number>();
     for (let bin = from; bin <= last; bin++) {
+      const { cells, present } = isFed ? this.telemetry(bin) : NO_TELEMETRY;
       const base = (bin & (depth - 1)) * width;
       for (const { series, at } of inputs) rows[base + at] = this.seriesValue(series, bin);
-      interpreter.step(bin, NO_INPUTS);
+      interpreter.step(bin, cells, present);
       // Before the last bin what it reaches back to may lie before `from`.
       if (bin === last || from === 0) values.set(bin, rows[base + place(column)]!);
     }
     return values;
+  }
+
+  /** Whether a telemetry cell was missing. */
+  isMissing(bin: number, input: number): boolean {
+    return this.series.isMissing?.(bin, input) === true;
+  }
+
+  /** Cells of a bin: a series that is not missing is its cell. */
+  private telemetry(bin: number): { readonly cells: Float64Array; readonly present: Uint8Array } {
+    const { bound } = this.plan;
+    return {
+      cells: Float64Array.from(bound, ({ column }) => this.seriesValue(column, bin)),
+      present: Uint8Array.from(bound, (_, input) => (this.isMissing(bin, input) ? 0 : 1)),
+    };
   }
 
   /** Operators that a column is computed with, in the plan's order, and the series columns they read. */
@@ -118,7 +136,7 @@ export class ColumnValues {
   }
 }
 
-const NO_INPUTS = new Float64Array(0);
+const NO_TELEMETRY = { cells: new Float64Array(0), present: null };
 
 export function notRetained(bin: number, firstBin: number): ExplainError {
   return new ExplainError(
@@ -136,7 +154,8 @@ function reachOf(operators: readonly Operator[]): number {
   });
   let reach = 0;
   for (const [index, operator] of operators.entries()) {
-    if (operator.op === "queue" || operator.op === "classQueues") return Number.POSITIVE_INFINITY;
+    const accumulates = operator.op === "queue" && operator.previous === operator.out;
+    if (accumulates || operator.op === "classQueues") return Number.POSITIVE_INFINITY;
     const lag = lagOf(operator);
     if (lag === 0) continue;
     if (operandsOf(operator).some((column) => (position.get(column) ?? -1) >= index)) return Number.POSITIVE_INFINITY;

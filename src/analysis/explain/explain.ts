@@ -15,6 +15,12 @@ export const MAX_EXPLAIN_DEPTH = 16;
 /** Series explained in one answer. What a tree has beyond that is named with its value only. */
 export const MAX_EXPLANATIONS = 500;
 
+const GAP_NOTES = {
+  nan: "a gap, which counts as NaN",
+  zero: "0 stands in",
+  hold: "the last value stands in",
+} as const;
+
 /** A number; those that JSON lacks as words; null where a metric has no value. */
 export type ExplainedValue = number | "NaN" | "Infinity" | "-Infinity" | null;
 
@@ -140,11 +146,17 @@ class Explainer {
     const series = origin === "unrouted" ? `${id} before routing` : formulas.seriesName(column);
     const value = this.values.value(column, bin);
 
-    if (operator.op === "input") {
-      const { classId, feeds } = plan.bound[operator.input]!;
+    const isModelled = operator.op === "fed" && this.values.isMissing(bin, operator.input);
+    if (operator.op === "input" || (operator.op === "fed" && !isModelled)) {
+      const { input } = operator;
+      const { classId, feeds } = plan.bound[input]!;
       const ofClass = classId === null ? "" : ` of class ${classId}`;
       const roles = feeds.map((feed) => `${feed.nodeId} ${feed.role}${ofClass}`).join(", ");
-      const notes = Number.isNaN(value) ? ["no telemetry in this bin: a gap, which counts as NaN"] : [];
+      const notes = this.values.isMissing(bin, input)
+        ? [`no telemetry in this bin: ${GAP_NOTES[operator.op === "input" ? operator.gap : "nan"]}`]
+        : Number.isNaN(value)
+          ? ["no telemetry in this bin: a gap, which counts as NaN"]
+          : [];
       const about = roles === "" ? "telemetry" : `telemetry: ${roles}`;
       return this.describe({ series, kind: "telemetry", about, value, notes }, number(value), "telemetry", bin, depth);
     }
@@ -162,8 +174,9 @@ class Explainer {
     const formula = formulas.definition(column, bin);
     const classes = isNode ? plan.bound.flatMap(({ seriesId, classId }) => (seriesId === id ? [classId] : [])) : [];
     const isRouted = isNode && operator.op === "copy" && plan.columns[operator.a]!.origin === "intermediate";
+    if (isModelled) formulas.note("no telemetry in this bin: the model's own definition stands in");
     const { kind, about } =
-      classes.length > 0
+      classes.length > 0 && !isModelled
         ? { kind: "telemetry" as const, about: `sum of the classes that telemetry gives: ${classes.join(", ")}` }
         : isRouted
           ? { kind: "routed" as const, about: `routed here by ${this.routersTo(id)}` }

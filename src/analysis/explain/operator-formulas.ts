@@ -92,6 +92,10 @@ export class OperatorFormulas implements FormulaReader {
         return number(operator.value);
       case "input":
         return chosen(["telemetry"], number(this.values.value(column, bin)));
+      case "fed":
+        return this.values.isMissing(bin, operator.input)
+          ? this.formula(this.values.writer(operator.model), operator.model, bin)
+          : chosen(["telemetry"], number(this.values.value(column, bin)));
       case "copy":
         return this.read(operator.a, bin);
       case "floor":
@@ -164,9 +168,11 @@ export class OperatorFormulas implements FormulaReader {
   }
 
   private queue(operator: Operator & { op: "queue" }, bin: number): Formula {
-    const { out, initialDepth, inflow, outflow, loss } = operator;
+    const { previous, initialDepth, inflow, outflow, loss } = operator;
     const before =
-      bin === 0 ? chosen(["initial depth"], number(initialDepth)) : this.named(out, this.queueName(out), bin - 1);
+      bin === 0
+        ? chosen(["initial depth"], number(initialDepth))
+        : this.named(previous, this.queueName(previous), bin - 1);
     const arrived = binary("+", before, this.finite(inflow, bin));
     const left = binary("-", arrived, this.released(operator, outflow, bin));
     return call("MAX", number(0), loss === null ? left : binary("-", left, this.finite(loss, bin)));

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { FrameLine } from "../../ingest/frame-lines.ts";
-import type { BindingRequest, CreateRunRequest, LatePolicy } from "../../protocol/run.ts";
+import type { BindingRequest, CreateRunRequest, GapPolicy, LatePolicy } from "../../protocol/run.ts";
 import type { CommandContext, EngineOptions } from "../command.ts";
 import { counted, dataHint, fileError, pathKind, readInput, wholeNumber } from "../command.ts";
 import { engineClient } from "../engine.ts";
@@ -22,6 +22,7 @@ export interface IngestOptions extends EngineOptions {
   readonly checkpointEvery?: string;
   readonly latePolicy?: LatePolicy;
   readonly historyBins?: string;
+  readonly gapPolicy?: GapPolicy;
   readonly rejects?: string;
   readonly strict?: boolean;
   readonly end?: boolean;
@@ -201,11 +202,13 @@ function bindingOf(text: string): BindingRequest {
 }
 
 /** What a run that this command creates is asked to be. */
-function runSettings({ checkpointEvery: every, latePolicy, historyBins }: IngestOptions): Partial<CreateRunRequest> {
+function runSettings(options: IngestOptions): Partial<CreateRunRequest> {
+  const { checkpointEvery: every, latePolicy, historyBins, gapPolicy } = options;
   return {
     ...(every === undefined ? {} : { checkpointEvery: wholeNumber("--checkpoint-every", every, 1) }),
     ...(latePolicy === undefined ? {} : { latePolicy }),
     ...(historyBins === undefined ? {} : { historyBins: wholeNumber("--history-bins", historyBins, 1) }),
+    ...(gapPolicy === undefined ? {} : { gapPolicy }),
   };
 }
 

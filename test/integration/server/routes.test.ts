@@ -79,6 +79,7 @@ describe("POST /v1/runs", () => {
       checkpointEvery: null,
       latePolicy: "reject",
       historyBins: null,
+      gapPolicy: "nan",
       adjustments: [],
       snapshot: null,
       failure: null,
