@@ -15,7 +15,7 @@ const MEANINGS: readonly (readonly [string, string])[] = [
   ["0", "done; also when the reader of a pipe went away"],
   [
     "1",
-    "the answer is no: a model has errors, no bin was sealed, a bin is not there, or frames were refused under --strict",
+    "the answer is no: a model has errors, no bin was sealed, a bin is not there or already sealed, or frames were refused under --strict",
   ],
   ["2", "wrong use or input: flags, files, bundles, an unknown run, a port in use"],
   ["3", "the engine failed"],

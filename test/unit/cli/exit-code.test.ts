@@ -5,12 +5,12 @@ import { BundleError } from "../../../src/ingest/bundle-error.ts";
 import { PROBLEMS } from "../../../src/protocol/problem.ts";
 
 /** Right questions whose answer is no: not yet, or no longer. */
-const NOT_THERE = new Set(["nothing_sealed", "bin_not_sealed", "bin_not_retained"]);
+const NOT_NOW = new Set(["nothing_sealed", "bin_not_sealed", "bin_not_retained", "too_late"]);
 
 test("every problem of the engine has an exit code that fits its status", () => {
   for (const [code, status] of Object.entries(PROBLEMS)) {
     const exit = exitCodeOf(new ClientError(code as keyof typeof PROBLEMS, code, { status }));
-    if (NOT_THERE.has(code)) expect([code, exit]).toEqual([code, EXIT.no]);
+    if (NOT_NOW.has(code)) expect([code, exit]).toEqual([code, EXIT.no]);
     else if (code === "method_not_allowed") expect(exit).toBe(EXIT.engine);
     else if (status === 408 || status === 429 || status === 503) expect([code, exit]).toEqual([code, EXIT.connection]);
     else if (status >= 500) expect([code, exit]).toEqual([code, EXIT.engine]);

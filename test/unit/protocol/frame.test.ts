@@ -33,8 +33,9 @@ describe("a frame as one line", () => {
     );
   });
 
+  const finite = { noNaN: true, noDefaultInfinity: true };
   const value = fc.oneof<fc.Arbitrary<CellValue>[]>(
-    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.double(finite),
     fc.constantFrom<CellValue>(null, "NaN", "Infinity", "-Infinity", -0, 0),
   );
   const name = fc
@@ -57,6 +58,12 @@ describe("a frame as one line", () => {
       .map(([at, nodeId, metrics, rev]): Frame => ({ type: "telemetry", ...at, nodeId, metrics, ...rev })),
     time.map((at): Frame => ({ type: "watermark", ...at })),
     fc.constant<Frame>({ type: "end" }),
+    fc
+      .record(
+        { fromBin: fc.nat(), set: fc.dictionary(name, fc.double(finite), { minKeys: 1, noNullPrototype: true }) },
+        { requiredKeys: ["set"] },
+      )
+      .map((change): Frame => ({ type: "adjust", ...change })),
   );
 
   test("comes back as it was, through the decoder that producers meet", () => {
@@ -64,9 +71,11 @@ describe("a frame as one line", () => {
       fc.property(fc.array(frame, { maxLength: 5 }), (frames) => {
         const lines = frames.map(encodeFrame);
         for (const line of lines) expect(line).not.toContain("\n");
-        expect(decodeFrames(lines.join("\n"))).toEqual(
-          frames.map((expected, index) => ({ line: index + 1, frame: expected })),
-        );
+        const decoded = decodeFrames(lines.join("\n"));
+        expect(decoded.map((item) => ("frame" in item ? item.frame : item.error))).toEqual(frames);
+        expect(decoded.map(({ line }) => line)).toEqual(frames.map((_, index) => index + 1));
+        // The text goes into the log in place of the frame.
+        for (const item of decoded) if ("text" in item) expect(item.text).toBe(lines[item.line - 1]);
       }),
       runs(300),
     );
