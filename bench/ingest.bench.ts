@@ -3,7 +3,7 @@
  * the same lines; and what the event loop waits for the disk, with the log in its own thread and without.
  * `FLOWTIME_BENCH_CELLS` (default 600,000) sets the amount, `FLOWTIME_BENCH_DIR` the disk.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -12,6 +12,7 @@ import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { text } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
+import { buildCli } from "../scripts/build-cli.mjs";
 import { EngineClient } from "../src/client/client.ts";
 import { LocalLogStore } from "../src/log/local-log-store.ts";
 import { SqliteLogStore } from "../src/log/sqlite/sqlite-log-store.ts";
@@ -30,10 +31,14 @@ const BATCH_LINES = 2_000;
 const IN_FLIGHT = 2;
 
 const folder = mkdtempSync(path.join(process.env.FLOWTIME_BENCH_DIR ?? tmpdir(), "flowtime-bench-"));
-const main = path.resolve(import.meta.dirname, "../test/support/cli-entry.ts");
-const node = [process.execPath, "--import", "tsx"] as const;
+/** What users run, so that nobody's start through a compiler counts. */
+const root = path.resolve(import.meta.dirname, "..");
+const main = path.join(root, "bin", "flowtime.js");
+/** Options of the engine's Node, such as `--cpu-prof`. */
+const engineOptions = (process.env.FLOWTIME_BENCH_ENGINE ?? "").split(" ").filter((option) => option !== "");
 
 printMachine();
+await buildCli(path.join(root, "dist", "cli"));
 try {
   await compareLogs();
   await compareWays();
@@ -74,11 +79,11 @@ async function compareLogs(): Promise<void> {
 
 async function compareWays(): Promise<void> {
   const dataDir = path.join(folder, "data");
-  const engine = spawn(node[0], [...node.slice(1), main, "serve", "--data", dataDir, "--port", "0"], {
+  const engine = spawn(process.execPath, [...engineOptions, main, "serve", "--data", dataDir, "--port", "0"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   try {
-    const { url, pid } = await engineFile(dataDir);
+    const { url, pid } = await engineFile(dataDir, engine);
     const client = new EngineClient({ baseUrl: url });
     const bins = Math.min(BINS - 1, Math.ceil(CELLS / CELLS_PER_BIN));
     const runs = Math.ceil(CELLS / (bins * CELLS_PER_BIN));
@@ -142,8 +147,8 @@ async function post(url: string, body: string, agent: Agent): Promise<void> {
 }
 
 async function overStdin(url: string, runId: string, bins: number): Promise<void> {
-  const args = [...node.slice(1), main, "ingest", "-", "--engine", url, "--run", runId, "--no-end"];
-  const child = spawn(node[0], args, { stdio: ["pipe", "ignore", "ignore"] });
+  const args = [main, "ingest", "-", "--engine", url, "--run", runId, "--no-end"];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "ignore"] });
   for (const batch of batches(bins)) {
     if (!child.stdin.write(`${batch}\n`)) await once(child.stdin, "drain");
   }
@@ -195,8 +200,9 @@ function bindings(): { nodeId: string; metric: string }[] {
   ).flat();
 }
 
-async function engineFile(dataDir: string): Promise<{ url: string; pid: number }> {
+async function engineFile(dataDir: string, engine: ChildProcess): Promise<{ url: string; pid: number }> {
   for (;;) {
+    if (engine.exitCode !== null) throw new Error(`the engine ended with ${engine.exitCode}`);
     try {
       return JSON.parse(readFileSync(path.join(dataDir, "engine.json"), "utf8"));
     } catch {

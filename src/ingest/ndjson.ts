@@ -10,6 +10,8 @@ export type NdjsonLine =
 
 const LF = 0x0a;
 const CR = 0x0d;
+/** Bytes of UTF-8 that one unit of a JavaScript string takes at most. */
+const MAX_BYTES_A_UNIT = 3;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
@@ -32,13 +34,17 @@ export class LineSplitter {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const lines: NdjsonLine[] = [];
     let start = 0;
-    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start)) {
-      this.#keep(bytes.subarray(start, end));
-      this.#finish(lines);
-      start = end + 1;
+    // What an earlier chunk began, and what may have a byte order mark.
+    if (this.#bytes > 0 || this.#line === 0) start = this.#pushLine(bytes, 0, lines);
+    const last = bytes.lastIndexOf(LF);
+    if (last > start) {
+      const whole = bytes.subarray(start, last);
+      if (isUtf8(whole)) {
+        for (const text of whole.toString("utf8").split("\n")) this.#take(text, lines);
+        start = last + 1;
+      }
     }
-    // Copied: the caller may fill the same chunk anew.
-    if (start < bytes.length) this.#keep(Buffer.from(bytes.subarray(start)));
+    while (start < bytes.length) start = this.#pushLine(bytes, start, lines);
     return lines;
   }
 
@@ -47,6 +53,33 @@ export class LineSplitter {
     const lines: NdjsonLine[] = [];
     if (this.#bytes > 0) this.#finish(lines);
     return lines;
+  }
+
+  /** The bytes from `start` to the end of their line, or of the chunk. @returns where the next line begins */
+  #pushLine(bytes: Buffer, start: number, lines: NdjsonLine[]): number {
+    const end = bytes.indexOf(LF, start);
+    if (end < 0) {
+      // Copied: the caller may fill the same chunk anew.
+      if (start < bytes.length) this.#keep(Buffer.from(bytes.subarray(start)));
+      return bytes.length;
+    }
+    this.#keep(bytes.subarray(start, end));
+    this.#finish(lines);
+    return end + 1;
+  }
+
+  /** A whole line of proper text, but for its end. */
+  #take(text: string, lines: NdjsonLine[]): void {
+    const line = ++this.#line;
+    const content = text.endsWith("\r") ? text.slice(0, -1) : text;
+    if (content.length * MAX_BYTES_A_UNIT > this.#maxLineBytes) {
+      const bytes = Buffer.byteLength(content, "utf8");
+      if (bytes > this.#maxLineBytes) {
+        lines.push({ line, fault: "too_long", bytes });
+        return;
+      }
+    }
+    if (content.startsWith("{") || content.trim() !== "") lines.push({ line, text: content });
   }
 
   #keep(part: Buffer): void {

@@ -1,6 +1,7 @@
 import { invariant } from "../lib/assert.ts";
 import type { AdjustFrame, Frame, FrameErrorCode, TelemetryFrame } from "../protocol/frame.ts";
 import type { LatePolicy } from "../protocol/run.ts";
+import { CellJournal, type HeldCells } from "./cell-journal.ts";
 import type { Cell, InputDirectory, Refusal } from "./input-directory.ts";
 
 /** Bins that may be open at once: room for producers that run ahead of each other, bounded memory. */
@@ -9,11 +10,8 @@ export const DEFAULT_MAX_OPEN_BINS = 64;
 export type SealedBy = "complete" | "watermark" | "end" | "model";
 
 /** The telemetry of a bin once it is sealed: input `i` has a cell where `present[i]` is 1; elsewhere the gap policy says what stands in. */
-export interface SealedCells {
+export interface SealedCells extends Readonly<HeldCells> {
   readonly bin: number;
-  readonly values: Float64Array;
-  readonly present: Uint8Array;
-  readonly revisions: Int32Array;
   readonly sealedBy: SealedBy;
 }
 
@@ -30,13 +28,6 @@ export type Verdict =
   | { readonly kind: "accepted" }
   | { readonly kind: "duplicate" }
   | { readonly kind: "late" | "rejected"; readonly code: FrameErrorCode; readonly message: string };
-
-interface OpenBin {
-  readonly values: Float64Array;
-  readonly present: Uint8Array;
-  readonly revisions: Int32Array;
-  missing: number;
-}
 
 interface Marks {
   /** Newest bin known to be complete. */
@@ -63,13 +54,16 @@ export class CellLedger {
   private readonly maxOpenBins: number;
   private readonly latePolicy: LatePolicy;
   private readonly historyBins: number;
-  private readonly open = new Map<number, OpenBin>();
+  private readonly open = new Map<number, HeldCells>();
   private readonly sealed: (SealedCells | null)[] = [];
   private firstHeld = 0;
   private corrected: number | null = null;
   private sealedCount = 0;
   private marks: Marks = { watermark: -1, newest: -1, hasEnded: false };
+  /** How it all stood at `begin`; of what a group changes seldom there are steps back instead, of cells a journal. */
+  private before: { readonly marks: Marks; readonly corrected: number | null };
   private undo: (() => void)[] = [];
+  private readonly journal = new CellJournal();
 
   /**
    * @param inputs series ids of the plan's inputs, in order
@@ -82,6 +76,7 @@ export class CellLedger {
     this.maxOpenBins = options.maxOpenBins ?? DEFAULT_MAX_OPEN_BINS;
     this.latePolicy = options.latePolicy ?? "reject";
     this.historyBins = options.historyBins ?? Number.POSITIVE_INFINITY;
+    this.before = { marks: this.marks, corrected: this.corrected };
   }
 
   /** Newest sealed bin, -1 before the first. */
@@ -134,16 +129,21 @@ export class CellLedger {
   }
 
   begin(): void {
+    this.before = { marks: this.marks, corrected: this.corrected };
     this.undo = [];
+    this.journal.clear();
   }
 
   commit(): void {
-    this.undo = [];
+    this.begin();
   }
 
   rollback(): void {
+    this.journal.putBack();
     for (const step of this.undo.reverse()) step();
     this.undo = [];
+    this.marks = this.before.marks;
+    this.corrected = this.before.corrected;
   }
 
   admit(frame: Exclude<Frame, AdjustFrame>): Verdict {
@@ -220,11 +220,7 @@ export class CellLedger {
     }
     const changes = this.changesTo(bin, sealed, cells, revision);
     if (!Array.isArray(changes)) return changes as Verdict;
-    const before = this.corrected;
-    this.undo.push(() => {
-      this.corrected = before;
-    });
-    this.corrected = Math.min(before ?? bin, bin);
+    this.corrected = Math.min(this.corrected ?? bin, bin);
     this.fill(sealed, changes, revision);
     return ACCEPTED;
   }
@@ -235,7 +231,7 @@ export class CellLedger {
     if (!Array.isArray(changes)) return changes as Verdict;
     if (changes.length === 0) return DUPLICATE;
     this.put(bin, openBin, changes, revision);
-    this.mark({ newest: Math.max(this.marks.newest, bin) });
+    if (bin > this.marks.newest) this.mark({ newest: bin });
     this.sealWhatIsReady();
     return ACCEPTED;
   }
@@ -243,16 +239,15 @@ export class CellLedger {
   /** The cells that a frame fills or replaces, or why it must not. */
   private changesTo(
     bin: number,
-    held: Pick<SealedCells, "values" | "present" | "revisions">,
+    held: Readonly<HeldCells>,
     cells: readonly Cell[],
     revision: number,
-  ): Cell[] | Verdict {
-    const changes: Cell[] = [];
-    for (const cell of cells) {
-      const { input, value } = cell;
+  ): readonly Cell[] | Verdict {
+    let changes = 0;
+    for (const { input, value } of cells) {
       const heldRevision = held.revisions[input]!;
       if (held.present[input] === 0 || revision > heldRevision) {
-        changes.push(cell);
+        changes++;
       } else if (!Object.is(held.values[input], value)) {
         return rejected({
           code: "conflict",
@@ -262,38 +257,28 @@ export class CellLedger {
         });
       }
     }
-    return changes;
+    if (changes === cells.length) return cells;
+    return cells.filter(({ input }) => held.present[input] === 0 || revision > held.revisions[input]!);
   }
 
-  private newOpenBin(): OpenBin {
+  private newOpenBin(): HeldCells {
     const size = this.inputs.length;
     const values = new Float64Array(size).fill(Number.NaN);
     return { values, present: new Uint8Array(size), revisions: new Int32Array(size), missing: size };
   }
 
-  private put(bin: number, openBin: OpenBin, cells: readonly Cell[], revision: number): void {
+  private put(bin: number, openBin: HeldCells, cells: readonly Cell[], revision: number): void {
     if (!this.open.has(bin)) {
       this.open.set(bin, openBin);
       this.undo.push(() => this.open.delete(bin));
     }
-    const { missing } = openBin;
-    this.undo.push(() => {
-      openBin.missing = missing;
-    });
-    openBin.missing -= cells.filter(({ input }) => openBin.present[input] === 0).length;
     this.fill(openBin, cells, revision);
   }
 
-  private fill(
-    held: Pick<SealedCells, "values" | "present" | "revisions">,
-    cells: readonly Cell[],
-    revision: number,
-  ): void {
+  private fill(held: HeldCells, cells: readonly Cell[], revision: number): void {
     for (const { input, value } of cells) {
-      const before = [held.values[input]!, held.present[input]!, held.revisions[input]!] as const;
-      this.undo.push(() => {
-        [held.values[input], held.present[input], held.revisions[input]] = before;
-      });
+      this.journal.note(held, input);
+      if (held.present[input] === 0) held.missing--;
       held.values[input] = value;
       held.present[input] = 1;
       held.revisions[input] = revision;
@@ -320,9 +305,8 @@ export class CellLedger {
 
   private seal(bin: number, sealedBy: SealedBy): void {
     const openBin = this.open.get(bin);
-    const { values, present, revisions } = openBin ?? this.newOpenBin();
     this.open.delete(bin);
-    this.sealed.push({ bin, values, present, revisions, sealedBy });
+    this.sealed.push({ bin, sealedBy, ...(openBin ?? this.newOpenBin()) });
     this.sealedCount++;
     this.undo.push(() => {
       this.sealedCount--;
@@ -340,11 +324,7 @@ export class CellLedger {
   }
 
   private mark(change: Partial<Marks>): void {
-    const before = this.marks;
-    this.undo.push(() => {
-      this.marks = before;
-    });
-    this.marks = { ...before, ...change };
+    this.marks = { ...this.marks, ...change };
   }
 }
 

@@ -19,6 +19,15 @@ export interface Cell {
   readonly value: number;
 }
 
+/** What the cells of a topology node feed. */
+interface NodeInputs {
+  readonly id: string;
+  /** Series by role. */
+  readonly roles: ReadonlyMap<string, string>;
+  /** Inputs of totals by role, where there is one. */
+  readonly inputs: ReadonlyMap<string, number>;
+}
+
 /** Names in an error message: enough to recognise a mistake, not a dump. */
 const MAX_NAMES = 8;
 
@@ -37,7 +46,10 @@ function gridStart(grid: TimeGrid): number | null {
 export class InputDirectory {
   private readonly plan: Plan;
   private readonly inputs: ReadonlyMap<string, number>;
-  private readonly nodes: ReadonlyMap<string, { readonly id: string; readonly roles: ReadonlyMap<string, string> }>;
+  /** By id in lower case, … */
+  private readonly nodes: ReadonlyMap<string, NodeInputs>;
+  /** … and as it is written in the model, as most producers write it too. */
+  private readonly nodesAsWritten: ReadonlyMap<string, NodeInputs>;
 
   constructor(plan: Plan) {
     this.plan = plan;
@@ -53,9 +65,14 @@ export class InputDirectory {
         const named = Object.entries(node.semantics.series).map(
           ([role, reference]) => [role, feeds.get(`${node.id}\n${role}`) ?? reference] as const,
         );
-        return [node.id.toLowerCase(), { id: node.id, roles: new Map(named) }];
+        const inputs = named.flatMap(([role, seriesId]) => {
+          const input = this.inputs.get(inputKey(seriesId, DEFAULT_CLASS));
+          return input === undefined ? [] : [[role, input] as const];
+        });
+        return [node.id.toLowerCase(), { id: node.id, roles: new Map(named), inputs: new Map(inputs) }];
       }),
     );
+    this.nodesAsWritten = new Map(Array.from(this.nodes.values(), (node) => [node.id, node]));
   }
 
   /** Bin of a frame; at least one of its two time fields is given (the decoder checks). */
@@ -91,7 +108,7 @@ export class InputDirectory {
       const input = this.inputOf(seriesNodeId(frame.seriesId), classId);
       return typeof input === "number" ? [{ input, value: cellToNumber(frame.value ?? null) }] : input;
     }
-    const node = this.nodes.get(frame.nodeId!.toLowerCase());
+    const node = this.nodesAsWritten.get(frame.nodeId!) ?? this.nodes.get(frame.nodeId!.toLowerCase());
     if (node === undefined) {
       const known = [...this.nodes.values()].map(({ id }) => id);
       return {
@@ -99,30 +116,35 @@ export class InputDirectory {
         message: `Node '${frame.nodeId}' is not in the model's topology, which has: ${names(known)}.`,
       };
     }
-    const cells = new Map<number, Cell>();
-    for (const [metric, value] of Object.entries(frame.metrics!)) {
-      const role = roleOfMetric(metric);
-      const seriesId = role === null ? undefined : node.roles.get(role);
-      if (seriesId === undefined) {
-        const known = [...node.roles.keys()];
-        return {
-          code: "unknown_metric",
-          message: `Node '${node.id}' has no metric '${metric}'; it has: ${names(known)}.`,
-        };
-      }
-      const input = this.inputOf(seriesId, classId);
+    const isTotal = classId === DEFAULT_CLASS;
+    const cells: Cell[] = [];
+    for (const metric of Object.keys(frame.metrics!)) {
+      const input = (isTotal ? node.inputs.get(metric) : undefined) ?? this.inputOfMetric(node, metric, classId);
       if (typeof input !== "number") return input;
-      const cell = { input, value: cellToNumber(value) };
-      const before = cells.get(input);
-      if (before !== undefined && !Object.is(before.value, cell.value)) {
+      const value = cellToNumber(frame.metrics![metric]!);
+      // A node has few roles, so few cells: looking through them costs less than an index of them.
+      const before = cells.find((cell) => cell.input === input);
+      if (before === undefined) {
+        cells.push({ input, value });
+      } else if (!Object.is(before.value, value)) {
         return {
           code: "bad_value",
-          message: `Series '${seriesId}' gets two values in one frame: ${before.value} and ${cell.value} (by '${metric}').`,
+          message: `Series '${this.plan.bound[input]!.seriesId}' gets two values in one frame: ${before.value} and ${value} (by '${metric}').`,
         };
       }
-      cells.set(input, cell);
     }
-    return [...cells.values()];
+    return cells;
+  }
+
+  private inputOfMetric(node: NodeInputs, metric: string, classId: string): number | Refusal {
+    const role = roleOfMetric(metric);
+    const seriesId = role === null ? undefined : node.roles.get(role);
+    if (seriesId !== undefined) return this.inputOf(seriesId, classId);
+    const known = [...node.roles.keys()];
+    return {
+      code: "unknown_metric",
+      message: `Node '${node.id}' has no metric '${metric}'; it has: ${names(known)}.`,
+    };
   }
 
   private inputOf(seriesId: string, classId: string): number | Refusal {
