@@ -153,25 +153,49 @@ class Decomposition {
   /**
    * One pass over all nodes. Without reads of later nodes one walk does it. With them (through SHIFT: D7) walks repeat, a
    * later node being what the walk before made of it, until nothing changes: every walk settles one more bin at least.
+   * When the classes of what is read so come back to what they were before, they only grow from then on.
    */
   private evaluate(): Contributions {
     let previous: Contributions = new Map();
+    let classes: ReadonlyMap<string, readonly string[]> = new Map();
+    const seen = new Set<string>();
+    let grows = false;
     for (;;) {
-      const walk = this.walk(previous);
-      if (!walk.readsAhead || isSame(previous, walk.contributions)) return walk.contributions;
-      previous = walk.contributions;
+      const { contributions, readAhead } = this.walk(previous, grows ? classes : null);
+      const found = new Map(
+        [...readAhead].map((id) => {
+          const own = [...(contributions.get(id)?.classes ?? [])].map(([classId]) => classId);
+          return [id, grows ? withNew(classes.get(id) ?? [], own) : own];
+        }),
+      );
+      const [before, now] = [keyOf(classes), keyOf(found)];
+      if (readAhead.size === 0 || (before === now && isSame(previous, contributions))) return contributions;
+      if (before !== now) grows ||= seen.has(now);
+      seen.add(now);
+      classes = found;
+      previous = contributions;
     }
   }
 
-  private walk(previous: Contributions): { contributions: Contributions; readsAhead: boolean } {
+  /** @param classes of what is read ahead, where they are not those of the walk before */
+  private walk(
+    previous: Contributions,
+    classes: ReadonlyMap<string, readonly string[]> | null,
+  ): { contributions: Contributions; readAhead: ReadonlySet<string> } {
     const contributions: Contributions = new Map();
-    let readsAhead = false;
+    const readAhead = new Set<string>();
+    const zeros = (): Float64Array => new Float64Array(this.bins);
     const read = (reference: string): Contribution => {
       const id = this.resolve(reference);
       const known = contributions.get(id);
       if (known !== undefined) return known;
-      readsAhead = true;
-      return previous.get(id) ?? withoutClasses(new Float64Array(this.bins));
+      readAhead.add(id);
+      const before = previous.get(id) ?? withoutClasses(zeros());
+      if (classes === null) return before;
+      const shares = (classes.get(id) ?? []).map(
+        (classId) => [classId, before.classes.get(classId) ?? zeros()] as const,
+      );
+      return { total: before.total, classes: new ClassShares(shares) };
     };
     for (const [id, total] of this.totals) {
       if (this.batch.nodes.has(id)) continue;
@@ -181,7 +205,7 @@ class Decomposition {
       const total = this.totals.get(id);
       if (total !== undefined) contributions.set(id, this.contribution(this.batch.nodes.get(id)!, total, read));
     }
-    return { contributions, readsAhead };
+    return { contributions, readAhead };
   }
 
   /**
@@ -251,6 +275,16 @@ function isSame(a: Contributions, b: Contributions): boolean {
       ([classId, values], index) => others[index]![0] === classId && isSameSeries(others[index]![1], values),
     );
   });
+}
+
+function keyOf(classes: ReadonlyMap<string, readonly string[]>): string {
+  const filled = [...classes].filter(([, classIds]) => classIds.length > 0);
+  return JSON.stringify(filled.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function withNew(known: readonly string[], more: readonly string[]): readonly string[] {
+  const folded = new Set(known.map(fold));
+  return [...known, ...more.filter((classId) => !folded.has(fold(classId)))];
 }
 
 function isSameSeries(a: Float64Array, b: Float64Array): boolean {

@@ -1,5 +1,5 @@
 import { fold } from "../lib/fold.ts";
-import { type ClassOrder, NO_CLASSES } from "./class-order.ts";
+import { type ClassOrder, distinct, NO_CLASSES } from "./class-order.ts";
 
 /** Columns by class id, ids compared without case, in the order in which FlowTime would list them. */
 export class ClassColumns {
@@ -59,9 +59,13 @@ export function unionOf(parts: readonly ClassColumns[]): {
   for (const part of filled) {
     for (const classId of part.ids) if (!seen.has(fold(classId))) seen.set(fold(classId), classId);
   }
-  const order: ClassOrder =
-    filled.length === 1 ? filled[0]!.order : { kind: "union", parts: filled.map((part) => part.order) };
-  return { order, ids: [...seen.values()] };
+  const ids = [...seen.values()];
+  const orders = [...new Set(filled.map((part) => part.order))];
+  if (orders.length === 1) return { order: orders[0]!, ids };
+  // Orders that are facts of the model need no memory of what they were made of.
+  const lists = orders.flatMap((order) => (order.kind === "list" ? [order.classIds] : []));
+  if (lists.length < orders.length) return { order: { kind: "union", parts: orders }, ids };
+  return { order: { kind: "list", classIds: distinct(lists.flat()) }, ids };
 }
 
 /** A total's column and those of its classes. The classes need not add up to the total. */

@@ -22,14 +22,28 @@ export const NO_CLASSES: ClassOrder = { kind: "list", classIds: [] };
 
 /** Class ids so far. @param firstBin value of a first-win column: the bin, or NaN; Infinity for "some time" */
 export function classesInOrder(order: ClassOrder, firstBin: (column: number) => number): readonly string[] {
+  const classes = new Map<ClassOrder, readonly string[]>();
+  for (const part of partsFirst([order]))
+    classes.set(
+      part,
+      ownClasses(part, firstBin, (of) => classes.get(of)!),
+    );
+  return classes.get(order)!;
+}
+
+function ownClasses(
+  order: ClassOrder,
+  firstBin: (column: number) => number,
+  classesOf: (part: ClassOrder) => readonly string[],
+): readonly string[] {
   switch (order.kind) {
     case "list":
       return distinct(order.classIds);
     case "union":
-      return distinct(order.parts.flatMap((part) => classesInOrder(part, firstBin)));
+      return distinct(order.parts.flatMap(classesOf));
     case "without": {
       const removed = new Set(order.classIds.map(fold));
-      return classesInOrder(order.of, firstBin).filter((classId) => !removed.has(fold(classId)));
+      return classesOf(order.of).filter((classId) => !removed.has(fold(classId)));
     }
     case "sides": {
       const sides = [
@@ -37,7 +51,7 @@ export function classesInOrder(order: ClassOrder, firstBin: (column: number) => 
         { first: firstBin(order.firstRight), classes: order.right },
       ].filter(({ first }) => !Number.isNaN(first));
       sides.sort((a, b) => a.first - b.first);
-      return distinct(sides.flatMap(({ classes }) => classesInOrder(classes, firstBin)));
+      return distinct(sides.flatMap(({ classes }) => classesOf(classes)));
     }
   }
 }
@@ -47,21 +61,55 @@ export function possibleClasses(order: ClassOrder): readonly string[] {
   return classesInOrder(order, () => 0);
 }
 
-/** First-win columns that an order depends on; none when it is a fact of the model. */
+/** Distinct first-win columns that an order depends on; none when it is a fact of the model. */
 export function firstBinColumns(order: ClassOrder): readonly number[] {
+  return firstBinColumnsOf([order]);
+}
+
+/** Those of several orders. */
+export function firstBinColumnsOf(orders: readonly ClassOrder[]): readonly number[] {
+  const columns = new Set<number>();
+  for (const part of partsFirst(orders)) {
+    if (part.kind === "sides") columns.add(part.firstLeft).add(part.firstRight);
+  }
+  return [...columns];
+}
+
+/**
+ * Orders and all they are made of, each once, parts before what they are part of. Orders share their parts (a series that
+ * is added to itself, a chain of them), so walking them as trees takes exponential time, and a deep one the stack.
+ */
+export function partsFirst(orders: readonly ClassOrder[]): readonly ClassOrder[] {
+  const done = new Set<ClassOrder>();
+  const pending = [...orders];
+  while (pending.length > 0) {
+    const top = pending[pending.length - 1]!;
+    const missing = done.has(top) ? [] : partsOf(top).filter((part) => !done.has(part));
+    if (missing.length > 0) {
+      for (const part of missing) pending.push(part);
+      continue;
+    }
+    done.add(top);
+    pending.pop();
+  }
+  return [...done];
+}
+
+function partsOf(order: ClassOrder): readonly ClassOrder[] {
   switch (order.kind) {
     case "list":
       return [];
     case "union":
-      return order.parts.flatMap(firstBinColumns);
+      return order.parts;
     case "without":
-      return firstBinColumns(order.of);
+      return [order.of];
     case "sides":
-      return [order.firstLeft, order.firstRight, ...firstBinColumns(order.left), ...firstBinColumns(order.right)];
+      return [order.left, order.right];
   }
 }
 
-function distinct(classIds: readonly string[]): readonly string[] {
+/** Ids without their repetitions; case does not count. */
+export function distinct(classIds: readonly string[]): readonly string[] {
   const seen = new Set<string>();
   return classIds.filter((classId) => {
     const key = fold(classId);

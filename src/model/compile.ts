@@ -6,6 +6,7 @@ import type { Diagnostic } from "./diagnostics.ts";
 import { findDivergences } from "./divergences.ts";
 import { edgeSeries } from "./edges.ts";
 import { ExpressionCompiler, OperatorList } from "./emit.ts";
+import { initialDepths } from "./emit-nodes.ts";
 import type { Expression } from "./expression.ts";
 import { generateNodes } from "./generate.ts";
 import { layOut } from "./layout.ts";
@@ -14,6 +15,7 @@ import { checkNodes, parseTrees } from "./node-findings.ts";
 import { declarationOrder, evaluationOrder, feedbackGroups, type Inputs, inputsOf } from "./order.ts";
 import { emitPasses, isOnlyFed, type Telemetry } from "./passes.ts";
 import type { BoundSeries, Column, GapPolicy, Plan } from "./plan.ts";
+import { PlanTooLarge, planTooLarge, stateFinding } from "./plan-limits.ts";
 
 export interface CompileOptions {
   /** Series that telemetry feeds, besides those the model states itself. Default none. */
@@ -66,8 +68,12 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   ).order;
   const asDirectRun = options.asDirectRun ?? false;
   const orders = { order, orderAsWritten, groups };
-  const emission = emit(model, compiled, trees, inputs, bindings, orders, { asDirectRun, gapPolicy }, diagnostics);
+  const emission = withinLimits(diagnostics, () =>
+    emit(model, compiled, trees, inputs, bindings, orders, { asDirectRun, gapPolicy }, diagnostics),
+  );
   if (emission === null) return { plan: null, diagnostics };
+  const tooMuchState = stateFinding(emission.columns.length, emission.lookback, model.grid.bins);
+  if (tooMuchState !== null) return { plan: null, diagnostics: [...diagnostics, tooMuchState] };
   const exists = (id: string): boolean => emission.columnOf.has(id);
   return {
     plan: {
@@ -124,6 +130,16 @@ function groupsOf(
   );
 }
 
+function withinLimits<Result>(diagnostics: Diagnostic[], work: () => Result | null): Result | null {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof PlanTooLarge)) throw error;
+    diagnostics.push(planTooLarge(error));
+    return null;
+  }
+}
+
 type Emission = Omit<Plan, "model" | "source" | "order" | "orderAsWritten" | "generated">;
 
 function emit(
@@ -155,8 +171,10 @@ function emit(
   const feedback = new Set(groups.keys());
   const { fileSeries } = bindings;
   const given = (totals: ReadonlyMap<string, number>) => givenClasses(bound, totals, operators);
+  const depths = initialDepths(model);
   emitPasses({
     model,
+    initialDepths: depths,
     trees,
     feedback,
     operators,
@@ -183,6 +201,7 @@ function emit(
   const totals = new Map([...evaluated, ...fileSeries.values()].map((id) => [id, columnOf.get(id)!]));
   const { contributions: classes, routers } = decomposeClasses({
     model,
+    initialDepths: depths,
     order: evaluated,
     totals,
     trees,

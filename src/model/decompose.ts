@@ -1,9 +1,10 @@
 import { fold } from "../lib/fold.ts";
+import { AheadColumns } from "./ahead-columns.ts";
 import { ClassAlgebra } from "./class-algebra.ts";
 import { ClassColumns, type Contribution, unionOf } from "./class-columns.ts";
 import { normalisedKind } from "./descriptor.ts";
 import type { OperatorList } from "./emit.ts";
-import { dispatchPhase, initialDepthOf } from "./emit-nodes.ts";
+import { dispatchPhase } from "./emit-nodes.ts";
 import type { Expression } from "./expression.ts";
 import type { BufferNode, Model, ModelNode } from "./model.ts";
 import type { RouterColumns } from "./plan.ts";
@@ -11,6 +12,8 @@ import { splitRoutes } from "./split-routes.ts";
 
 export interface DecompositionInput {
   readonly model: Model;
+  /** `initialDepths` of the model, or of one with more nodes. */
+  readonly initialDepths: ReadonlyMap<string, number>;
   /** Evaluation order. Nodes without a total are left out. */
   readonly order: readonly string[];
   /** Column of a series by id. */
@@ -156,22 +159,29 @@ class Decomposition {
   /**
    * One pass over all nodes. What a node reads of a later one (through SHIFT: D7) stands in columns of its own, which are
    * filled when the later node is known; which classes it has is found by repeating the pass until that stays the same.
+   * It may never do so, since a divisor with classes takes them from the remainder, and two nodes may read each other's
+   * in turn; from the first repetition on, what is read ahead only gains classes (zeros where the later node has none).
    */
   private evaluate(): Contributions {
-    let ahead = new Map<string, readonly string[]>();
+    const ahead = new AheadColumns(this.input.operators);
+    const seen = new Set<string>();
+    let grows = false;
     for (;;) {
       const { contributions, awaited } = this.pass(ahead);
       const found = new Map([...awaited.keys()].map((id) => [id, contributions.get(id)?.classes.ids ?? []] as const));
-      const isStable = [...found].every(([id, classIds]) => (ahead.get(id) ?? []).join("\n") === classIds.join("\n"));
-      if (isStable) {
+      const before = ahead.key;
+      if (grows) ahead.extend(found);
+      else ahead.replace(found);
+      if (ahead.key === before) {
         this.fill(awaited, contributions);
         return contributions;
       }
-      ahead = found;
+      grows ||= seen.has(ahead.key);
+      seen.add(ahead.key);
     }
   }
 
-  private pass(ahead: ReadonlyMap<string, readonly string[]>): {
+  private pass(ahead: AheadColumns): {
     contributions: Map<string, Contribution>;
     awaited: ReadonlyMap<string, Contribution>;
   } {
@@ -182,14 +192,7 @@ class Decomposition {
       const id = this.resolve(reference);
       let known = contributions.get(id) ?? awaited.get(id);
       if (known === undefined) {
-        const classIds = ahead.get(id) ?? [];
-        known = {
-          total: operators.newColumn(id),
-          classes: new ClassColumns(
-            { kind: "list", classIds },
-            classIds.map((classId) => [classId, operators.newColumn(id)]),
-          ),
-        };
+        known = ahead.contribution(id);
         awaited.set(id, known);
       }
       return known;
@@ -197,6 +200,7 @@ class Decomposition {
     for (const [id, total] of totals) {
       if (!this.nodes.has(id)) contributions.set(id, { total, classes: this.overrides.get(id) ?? new ClassColumns() });
     }
+    operators.spend(order.length);
     for (const id of order) {
       const total = totals.get(id);
       if (total === undefined) continue;
@@ -245,7 +249,7 @@ class Decomposition {
     read: (id: string) => Contribution,
     contributions: Map<string, Contribution>,
   ): ClassColumns {
-    const { operators, model } = this.input;
+    const { operators, initialDepths } = this.input;
     let outflow = read(node.outflow);
     if (node.dispatchSchedule !== null) {
       outflow = this.gated(node, outflow, read);
@@ -262,7 +266,7 @@ class Decomposition {
         inflow: ids.map((classId) => inflow.get(classId)),
         outflow: ids.map((classId) => outflow.classes.get(classId)),
         loss: ids.map((classId) => loss.get(classId)),
-        initialDepth: initialDepthOf(node.id, model),
+        initialDepth: initialDepths.get(node.id.toLowerCase()) ?? 0,
       },
       ids.length,
       node.id,

@@ -7,6 +7,7 @@ import type { BufferNode, DispatchSchedule, Model, ModelNode, PmfNode } from "./
 /** What emission needs besides the node and the columns it reads. */
 export interface NodeContext {
   readonly model: Model;
+  readonly initialDepths: ReadonlyMap<string, number>;
   readonly trees: ReadonlyMap<string, Expression>;
   /** Members of FlowTime's feedback groups. */
   readonly feedback: ReadonlySet<string>;
@@ -23,7 +24,7 @@ export function emitNode(
   node: ModelNode,
   out: number,
   scope: Scope,
-  { model, trees, feedback, operators, expressions, diagnostics }: NodeContext,
+  { model, initialDepths, trees, feedback, operators, expressions, diagnostics }: NodeContext,
   series: number = out,
 ): void {
   switch (node.kind) {
@@ -51,7 +52,7 @@ export function emitNode(
       expressions.compile(node, trees.get(node.id)!, out, scope);
       return;
     case "serviceWithBuffer":
-      operators.push(queueOperator(node, { out, previous: series }, feedback.has(node.id), model, scope));
+      operators.push(queueOperator(node, { out, previous: series }, feedback.has(node.id), initialDepths, scope));
       return;
     case "router":
       operators.push({ op: "copy", out, a: scope(node.queue) });
@@ -72,7 +73,7 @@ function queueOperator(
   node: BufferNode,
   columns: { readonly out: number; readonly previous: number },
   isFeedback: boolean,
-  model: Model,
+  initialDepths: ReadonlyMap<string, number>,
   scope: Scope,
 ) {
   const schedule = node.dispatchSchedule;
@@ -82,7 +83,7 @@ function queueOperator(
     inflow: scope(node.inflow),
     outflow: scope(node.outflow),
     loss: node.loss === null ? null : scope(node.loss),
-    initialDepth: initialDepthOf(node.id, model),
+    initialDepth: initialDepths.get(node.id.toLowerCase()) ?? 0,
     dispatch:
       schedule === null
         ? null
@@ -100,13 +101,13 @@ export function dispatchPhase({ periodBins, phaseOffset }: DispatchSchedule): nu
   return ((phaseOffset % periodBins) + periodBins) % periodBins;
 }
 
-/** Depth before bin 0: the last topology node whose queue is this one decides (engine.md §3.2). */
-export function initialDepthOf(nodeId: string, model: Model): number {
-  let depth = 0;
-  for (const node of model.topology?.nodes ?? []) {
+/** Depths before bin 0 by lower-cased node id: the last topology node whose queue it is decides (engine.md §3.2). */
+export function initialDepths({ topology }: Model): ReadonlyMap<string, number> {
+  const depths = new Map<string, number>();
+  for (const node of topology?.nodes ?? []) {
     const reference = node.semantics.series.queueDepth;
     if (reference === undefined || isFileReference(reference)) continue;
-    if (reference.toLowerCase() === nodeId.toLowerCase()) depth = node.initialQueueDepth ?? 0;
+    depths.set(reference.toLowerCase(), node.initialQueueDepth ?? 0);
   }
-  return depth;
+  return depths;
 }

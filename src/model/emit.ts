@@ -2,6 +2,7 @@ import { invariant } from "../lib/assert.ts";
 import type { Expression } from "./expression.ts";
 import type { ExprNode } from "./model.ts";
 import type { BinaryFunction, Column, Operator, UnaryFunction } from "./plan.ts";
+import { MAX_PLAN_COLUMNS, MAX_PLAN_STEPS, PlanTooLarge } from "./plan-limits.ts";
 
 type GroupOperator = Extract<Operator, { outs: readonly number[] }>;
 type SimpleOperator = Exclude<Operator, GroupOperator>;
@@ -14,6 +15,7 @@ export type Scope = (name: string) => number;
 export class OperatorList {
   readonly all: Operator[] = [];
   lookback = 0;
+  private steps = 0;
   private readonly columns: Column[];
   private readonly literals = new Map<number, number>();
   private readonly derived = new Map<string, readonly number[]>();
@@ -64,6 +66,7 @@ export class OperatorList {
     owner: string,
     make: (columns: readonly number[]) => void,
   ): readonly number[] {
+    this.spend(count);
     const known = this.derived.get(key);
     if (known !== undefined) return known;
     const columns = Array.from({ length: count }, () => this.newColumn(owner));
@@ -72,7 +75,15 @@ export class OperatorList {
     return columns;
   }
 
+  /** Counts steps of compilation that need not leave a column behind. @throws PlanTooLarge */
+  spend(steps: number): void {
+    this.steps += steps;
+    if (this.steps > MAX_PLAN_STEPS) throw new PlanTooLarge("steps");
+  }
+
+  /** @throws PlanTooLarge */
   newColumn(owner: string): number {
+    if (this.columns.length >= MAX_PLAN_COLUMNS) throw new PlanTooLarge("columns");
     this.columns.push({ id: `${owner}#${this.columns.length}`, origin: "intermediate" });
     return this.columns.length - 1;
   }

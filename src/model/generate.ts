@@ -22,6 +22,7 @@ export function generateNodes(model: Model): Generated {
   if (topology === null || topology.nodes.length === 0) return { model, generated: [], diagnostics: [] };
 
   const ids = new Set(model.nodes.map((node) => node.id));
+  const suffixes = new Map<string, number>();
   const added: ModelNode[] = [];
   const diagnostics: Diagnostic[] = [];
   const add = (node: ModelNode): void => {
@@ -32,7 +33,7 @@ export function generateNodes(model: Model): Generated {
   const topologyNodes = topology.nodes.map((node, index) => {
     let current = node;
     if (needsQueue(node, ids)) {
-      const queue = queueFor(node, ids);
+      const queue = queueFor(node, ids, suffixes);
       if (typeof queue === "string") {
         diagnostics.push({
           severity: "error",
@@ -72,7 +73,7 @@ function needsQueue(node: TopologyNode, ids: ReadonlySet<string>): boolean {
   return depth.toLowerCase() === "self" || !ids.has(depth);
 }
 
-function queueFor(node: TopologyNode, ids: ReadonlySet<string>): BufferNode | string {
+function queueFor(node: TopologyNode, ids: ReadonlySet<string>, suffixes: Map<string, number>): BufferNode | string {
   const { arrivals, served, capacity, errors, queueDepth } = node.semantics.series;
   const outflow = served ?? capacity;
   if (arrivals === undefined || outflow === undefined) {
@@ -80,7 +81,7 @@ function queueFor(node: TopologyNode, ids: ReadonlySet<string>): BufferNode | st
   }
   return {
     kind: "serviceWithBuffer",
-    id: queueId(node.id, queueDepth, ids),
+    id: queueId(node.id, queueDepth, ids, suffixes),
     span: node.span,
     metadata: { "graph.hidden": "true", "series.origin": "derived" },
     source: null,
@@ -91,15 +92,23 @@ function queueFor(node: TopologyNode, ids: ReadonlySet<string>): BufferNode | st
   };
 }
 
-function queueId(topologyId: string, requested: string | undefined, ids: ReadonlySet<string>): string {
+/** @param suffixes next number to try, by name; what is below is taken for good */
+function queueId(
+  topologyId: string,
+  requested: string | undefined,
+  ids: ReadonlySet<string>,
+  suffixes: Map<string, number>,
+): string {
   if (requested !== undefined && requested.toLowerCase() !== "self") {
     const at = requested.indexOf("@");
     return at < 0 ? requested : requested.slice(0, at);
   }
   const base = `${snakeCase(topologyId)}_queue`;
-  let id = base;
-  for (let suffix = 1; ids.has(id); suffix++) id = `${base}_${suffix}`;
-  return id;
+  if (!ids.has(base)) return base;
+  let suffix = suffixes.get(base) ?? 1;
+  while (ids.has(`${base}_${suffix}`)) suffix++;
+  suffixes.set(base, suffix + 1);
+  return `${base}_${suffix}`;
 }
 
 /** FlowTime's snake case: `OrderHub` → `order_hub`, `DLQ` → `d_l_q`, `queue-1` → `queue_1`. */

@@ -1,4 +1,4 @@
-import { type ClassOrder, firstBinColumns } from "./class-order.ts";
+import { type ClassOrder, firstBinColumnsOf, partsFirst } from "./class-order.ts";
 import {
   type ClassSeriesColumns,
   type Column,
@@ -53,11 +53,14 @@ export function layOut(input: LayoutInput): Layout {
   operators.forEach((operator, index) => {
     for (const out of outputsOf(operator)) writer[out] = index;
   });
+  const orders = [
+    ...[...classSeries, ...edgeSeries].flatMap(({ order }) => (order === null ? [] : [order])),
+    ...input.routers.flatMap(({ source, targets }) => [source.order, ...targets.map(({ order }) => order)]),
+  ];
   const isSeries = (column: number): boolean => column < input.seriesCount || column >= input.columns.length;
   const roots = [
     ...columns.map((_, column) => column).filter(isSeries),
-    ...classSeries.flatMap(({ order }) => firstBinColumns(order)),
-    ...edgeSeries.flatMap(({ order }) => (order === null ? [] : firstBinColumns(order))),
+    ...firstBinColumnsOf(orders),
     ...input.routers.flatMap(columnsOfRouter),
   ];
   const live = liveOperators(operators, writer, roots);
@@ -70,6 +73,7 @@ export function layOut(input: LayoutInput): Layout {
   const seriesCount = places.size;
   for (const column of kept) if (!isSeries(column)) places.set(column, places.size);
   const rename = (column: number): number => places.get(column)!;
+  const renamed = renamedOrders(orders, rename);
   const placed: Column[] = new Array(places.size);
   for (const [column, place] of places) placed[place] = columns[column]!;
   return {
@@ -78,27 +82,23 @@ export function layOut(input: LayoutInput): Layout {
     operators: sorted.map((operator) => withColumns(operator, rename)),
     classSeries: classSeries.map((entry) => ({
       ...entry,
-      order: renameOrder(entry.order, rename),
+      order: renamed.get(entry.order)!,
       columns: entry.columns.map(({ classId, column }) => ({ classId, column: rename(column) })),
     })),
     edgeSeries: edgeSeries.map((entry) => ({
       ...entry,
       column: rename(entry.column),
-      order: entry.order && renameOrder(entry.order, rename),
+      order: entry.order && renamed.get(entry.order)!,
     })),
-    routers: input.routers.map((router) => renameRouter(router, rename)),
+    routers: input.routers.map((router) => renameRouter(router, rename, renamed)),
   };
 }
 
 /** What the diagnostics of a router read. */
 function columnsOfRouter({ source, targets }: RouterColumns): readonly number[] {
   return [
-    ...firstBinColumns(source.order),
     ...source.columns.map(({ column }) => column),
-    ...targets.flatMap(({ order, columns }) => [
-      ...firstBinColumns(order),
-      ...columns.flatMap(({ own, sum, scaled }) => [own, sum, scaled]),
-    ]),
+    ...targets.flatMap(({ columns }) => columns.flatMap(({ own, sum, scaled }) => [own, sum, scaled])),
   ];
 }
 
@@ -109,7 +109,7 @@ function liveOperators(operators: readonly Operator[], writer: Int32Array, roots
     const index = writer[column]!;
     if (index < 0 || live[index] === 1) continue;
     live[index] = 1;
-    pending.push(...operandsOf(operators[index]!));
+    for (const operand of operandsOf(operators[index]!)) pending.push(operand);
   }
   return live;
 }
@@ -139,16 +139,20 @@ function inOrder(operators: readonly Operator[], writer: Int32Array, live: Uint8
   return result;
 }
 
-function renameRouter(router: RouterColumns, rename: (column: number) => number): RouterColumns {
+function renameRouter(
+  router: RouterColumns,
+  rename: (column: number) => number,
+  renamed: ReadonlyMap<ClassOrder, ClassOrder>,
+): RouterColumns {
   const { source, targets } = router;
   return {
     ...router,
     source: {
-      order: renameOrder(source.order, rename),
+      order: renamed.get(source.order)!,
       columns: source.columns.map(({ classId, column }) => ({ classId, column: rename(column) })),
     },
     targets: targets.map(({ order, columns }) => ({
-      order: renameOrder(order, rename),
+      order: renamed.get(order)!,
       columns: columns.map(({ classId, own, sum, scaled }) => ({
         classId,
         own: rename(own),
@@ -159,19 +163,37 @@ function renameRouter(router: RouterColumns, rename: (column: number) => number)
   };
 }
 
-function renameOrder(order: ClassOrder, rename: (column: number) => number): ClassOrder {
+/** The orders, and their parts, with every column renamed; shared parts stay shared. */
+function renamedOrders(
+  orders: readonly ClassOrder[],
+  rename: (column: number) => number,
+): ReadonlyMap<ClassOrder, ClassOrder> {
+  const renamed = new Map<ClassOrder, ClassOrder>();
+  for (const part of partsFirst(orders))
+    renamed.set(
+      part,
+      renameOwn(part, rename, (of) => renamed.get(of)!),
+    );
+  return renamed;
+}
+
+function renameOwn(
+  order: ClassOrder,
+  rename: (column: number) => number,
+  renamed: (part: ClassOrder) => ClassOrder,
+): ClassOrder {
   switch (order.kind) {
     case "list":
       return order;
     case "union":
-      return { ...order, parts: order.parts.map((part) => renameOrder(part, rename)) };
+      return { ...order, parts: order.parts.map(renamed) };
     case "without":
-      return { ...order, of: renameOrder(order.of, rename) };
+      return { ...order, of: renamed(order.of) };
     case "sides":
       return {
         ...order,
-        left: renameOrder(order.left, rename),
-        right: renameOrder(order.right, rename),
+        left: renamed(order.left),
+        right: renamed(order.right),
         firstLeft: rename(order.firstLeft),
         firstRight: rename(order.firstRight),
       };

@@ -107,7 +107,7 @@ export function feedbackGroups(
   const ends = new Map<string, number>();
   order.forEach((id, index) => {
     if (ends.has(id) || kindOf(id) !== "expr") return;
-    const furthest = Math.max(-1, ...lagged(id).map((name) => position.get(name) ?? -1));
+    const furthest = lagged(id).reduce((last, name) => Math.max(last, position.get(name) ?? -1), -1);
     for (let at = index; at <= furthest; at++) ends.set(order[at]!, furthest);
   });
   return ends;

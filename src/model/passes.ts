@@ -93,7 +93,11 @@ function reachedBy(targets: ReadonlySet<string>, { model, inputs, telemetry }: P
   const readers = new Map<string, string[]>();
   for (const node of model.nodes) {
     const { sameBin, lagged } = inputs.get(node.id)!;
-    for (const name of [...sameBin, ...lagged]) readers.set(name, [...(readers.get(name) ?? []), node.id]);
+    for (const name of [...sameBin, ...lagged]) {
+      const known = readers.get(name);
+      if (known === undefined) readers.set(name, [node.id]);
+      else known.push(node.id);
+    }
   }
   const known = new Set(model.nodes.map(({ id }) => id));
   const reached = new Set<string>();
@@ -101,7 +105,7 @@ function reachedBy(targets: ReadonlySet<string>, { model, inputs, telemetry }: P
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
     if (reached.has(id) || isOnlyFed(telemetry.get(id))) continue;
     reached.add(id);
-    pending.push(...(readers.get(id) ?? []));
+    for (const reader of readers.get(id) ?? []) pending.push(reader);
   }
   return reached;
 }
@@ -116,6 +120,7 @@ function routerOverrides(
   for (const seriesId of fileSeries.values()) totals.set(seriesId, baseColumns.get(seriesId)!);
   const { contributions } = decomposeClasses({
     model: routingModel,
+    initialDepths: input.initialDepths,
     order: routingOrder,
     totals,
     trees,
