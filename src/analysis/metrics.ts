@@ -55,6 +55,11 @@ export class NodeMetrics {
     return this.values[this.offsets[node]! + metric]!;
   }
 
+  /** Newest values of every metric, one node of `nodes` after the other. */
+  copy(): Float64Array {
+    return this.values.slice();
+  }
+
   saveState(): MetricsState {
     const failures = this.sources.flatMap((source) => {
       const history = source.save();

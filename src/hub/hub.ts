@@ -3,9 +3,9 @@ import type { Clock } from "../lib/clock.ts";
 import type { NumberedEvent } from "../protocol/run-event.ts";
 import { filterEvent, type StreamFilter } from "./filter.ts";
 import { DEFAULT_LIMITS, type HubLimits } from "./limits.ts";
-import { ReplayWindow, type RetainedEvent } from "./replay-window.ts";
+import { ReplayWindow, RetainedEvent } from "./replay-window.ts";
 import { planResume, type SubscribeRequest } from "./resume.ts";
-import { encodeEvent, encodeHeartbeat, encodeHello, encodeId } from "./sse-frame.ts";
+import { decodeEvent, encodeEvent, encodeHeartbeat, encodeHello, encodeId, eventText } from "./sse-frame.ts";
 import type { StateSource } from "./state-source.ts";
 import { type Bye, type Feed, type HubCounters, type Sink, Subscriber, type Subscription } from "./subscriber.ts";
 
@@ -43,6 +43,7 @@ export class RunTopic {
   };
   readonly #subscribers = new Set<Subscriber>();
   readonly #feed: Feed;
+  #newest: NumberedEvent | null = null;
   #bye: Bye | null = null;
   #cancelHeartbeat: (() => void) | null = null;
   /** Encodings of one event, by filter: everyone who is live asks for the newest one. */
@@ -103,8 +104,9 @@ export class RunTopic {
   publish(event: NumberedEvent): void {
     const { seq } = event.data;
     if (event.event === "bin") invariant(event.data.epoch === this.#epoch, "events of a topic are of one epoch");
-    const retained = { seq, event, bytes: encodeEvent(event, { epoch: this.#epoch, seq }) };
+    const retained = new RetainedEvent(seq, eventText(event, { epoch: this.#epoch, seq }));
     this.#window.push(retained);
+    this.#newest = event;
     for (const subscriber of this.#subscribers) subscriber.offer(retained);
   }
 
@@ -159,7 +161,8 @@ export class RunTopic {
     const known = isNewest ? this.#filtered.byFilter.get(key) : undefined;
     if (known !== undefined) return known;
     const id = { epoch: this.#epoch, seq: retained.seq };
-    const event = filterEvent(retained.event, filter);
+    // Older events are kept as they went out: as objects they would take many times the memory.
+    const event = filterEvent(isNewest ? this.#newest! : decodeEvent(retained.bytes), filter);
     const bytes = event === null ? encodeId(id) : encodeEvent(event, id);
     if (isNewest) this.#filtered.byFilter.set(key, bytes);
     return bytes;

@@ -1,11 +1,26 @@
 import { invariant } from "../lib/assert.ts";
-import type { NumberedEvent } from "../protocol/run-event.ts";
 
-/** An event with its bytes on the wire, encoded once for everyone without a filter. */
-export interface RetainedEvent {
+/** An event as it goes over the wire without a filter, made into bytes once, when the first one reads it. */
+export class RetainedEvent {
   readonly seq: number;
-  readonly event: NumberedEvent;
-  readonly bytes: Buffer;
+  /** Its bytes on the wire. */
+  readonly size: number;
+  #text: string | null;
+  #bytes: Buffer | null = null;
+
+  constructor(seq: number, text: string) {
+    this.seq = seq;
+    this.size = Buffer.byteLength(text, "utf8");
+    this.#text = text;
+  }
+
+  get bytes(): Buffer {
+    if (this.#bytes === null) {
+      this.#bytes = Buffer.from(this.#text!, "utf8");
+      this.#text = null;
+    }
+    return this.#bytes;
+  }
 }
 
 /**
@@ -45,7 +60,7 @@ export class ReplayWindow {
     if (retained.seq - this.#firstRetained === this.#slots.length) this.#evict();
     this.#slots[retained.seq % this.#slots.length] = retained;
     this.#head = retained.seq;
-    this.#bytes += retained.bytes.length;
+    this.#bytes += retained.size;
     while (this.#bytes > this.#maxBytes && this.#firstRetained < this.#head) this.#evict();
   }
 
@@ -56,7 +71,7 @@ export class ReplayWindow {
 
   #evict(): void {
     const slot = this.#firstRetained % this.#slots.length;
-    this.#bytes -= this.#slots[slot]!.bytes.length;
+    this.#bytes -= this.#slots[slot]!.size;
     this.#slots[slot] = undefined;
     this.#firstRetained++;
   }

@@ -13,6 +13,8 @@ interface EdgeColumns {
 export class ClassValues {
   /** Class blocks of an update: what they weigh beside its nodes. */
   readonly size: number;
+  /** Whether anything is told from rows. */
+  readonly readsRow: boolean;
   private readonly nodes: readonly (readonly ClassBlock[])[];
   private readonly edges: readonly EdgeColumns[];
 
@@ -34,6 +36,7 @@ export class ClassValues {
     );
     const blocks = [...this.nodes, ...this.edges.map(({ classes }) => classes)];
     this.size = blocks.reduce((sum, { length }) => sum + length, 0);
+    this.readsRow = this.size + this.edges.length > 0;
   }
 
   /** @param node its index among the nodes of the run. @returns null when no class is at the node */

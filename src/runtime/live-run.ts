@@ -18,15 +18,15 @@ import type {
   KnownBin,
   LiveState,
   MetricValue,
-  NodeDelta,
   NumberedEvent,
   RunUpdate,
   Warning,
   WarningUpdate,
 } from "../protocol/run-event.ts";
 import { Adjustments } from "./adjustments.ts";
+import { BinTeller, type PublishedBin } from "./bin-values.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
-import { ClassValues, metricValue } from "./class-values.ts";
+import { metricValue } from "./class-values.ts";
 import { HashChain } from "./hash-chain.ts";
 import { type GapState, IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
@@ -104,13 +104,13 @@ export class LiveRun {
   private readonly history: History;
   private analyser: Analyser;
   private metrics: NodeMetrics;
-  private readonly classes: ClassValues;
+  private readonly teller: BinTeller;
   private readonly chain: HashChain;
   private readonly ingestWarnings: IngestWarnings;
-  private readonly gapRoles: readonly (readonly { readonly node: number; readonly role: string }[])[];
   private readonly rewindPoints = new RewindPoints<BinState>();
   private readonly past = new PastBins();
-  private recent: readonly RunUpdate[] = [];
+  /** Newest evaluated bins, oldest first. */
+  private recent: PublishedBin[] = [];
   private readonly recentLimit: number;
   private lastCheckpoint: CheckpointEvent | null = null;
   private seq = 0;
@@ -134,10 +134,9 @@ export class LiveRun {
     });
     this.analyser = new Analyser(plan);
     this.metrics = new NodeMetrics(plan);
-    this.classes = new ClassValues(plan);
+    this.teller = new BinTeller(plan, this.metrics.nodes);
     this.chain = new HashChain(JSON.stringify([plan.source.text, inputs]));
     this.ingestWarnings = new IngestWarnings(plan);
-    this.gapRoles = gapRoles(plan, this.metrics);
     this.recentLimit = Math.max(1, Math.min(SNAPSHOT_BINS, Math.floor(SNAPSHOT_NODE_VALUES / this.updateSize)));
     this.saveState();
     if (definition.mode === "simulation") this.ledger.sealAllByModel();
@@ -246,7 +245,7 @@ export class LiveRun {
 
   /** What an update weighs: its nodes, and the classes at nodes and edges. */
   get updateSize(): number {
-    return this.metrics.nodes.length + this.classes.size;
+    return this.teller.size;
   }
 
   get grid(): Grid {
@@ -271,12 +270,13 @@ export class LiveRun {
     const ingest = this.ingestWarnings.seal(cells);
     const prevHash = this.chain.at(bin - 1);
     const hash = this.chain.append(row, this.plan.seriesCount);
-    const update = this.update(cells, row, { rev: 0, hash, prevHash, warnings: [...warnings, ...ingest] });
-    this.recent = [...this.recent, update].slice(-this.recentLimit);
+    const published = this.publish(cells, row, { rev: 0, hash, prevHash, warnings: [...warnings, ...ingest] });
+    this.recent.push(published);
+    if (this.recent.length > this.recentLimit) this.recent.shift();
     this.past.published(bin, this.seq);
     this.saveState();
     this.forgetCells();
-    return { event: "bin", data: update };
+    return { event: "bin", data: this.teller.update(published) };
   }
 
   /** One bin through evaluator, metrics and analyser. */
@@ -286,23 +286,22 @@ export class LiveRun {
     return { row, warnings: this.analyser.feed(cells.bin, row).map(toUpdate) };
   }
 
-  private update(
+  private publish(
     cells: SealedCells,
     row: Float64Array,
     parts: Pick<RunUpdate, "rev" | "hash" | "prevHash" | "warnings">,
-  ): RunUpdate {
+  ): PublishedBin {
     const adjusted = this.adjustments.at(cells.bin);
-    return {
+    const facts = {
       runId: this.definition.runId,
       epoch: this.definition.epoch,
       seq: ++this.seq,
       binIndex: cells.bin,
       startUtc: binStartUtc(this.plan.source.grid, cells.bin),
-      nodes: this.nodeDeltas(cells, row),
-      edges: this.classes.ofEdges(row),
       provenance: { sealedBy: cells.sealedBy, ...(adjusted === undefined ? {} : { adjusted }) },
       ...parts,
     };
+    return { facts, values: this.teller.take(cells, this.metrics, row) };
   }
 
   /** Goes back to before a bin that was corrected; `reviseNext` then comes forward again, bin by bin. */
@@ -339,11 +338,11 @@ export class LiveRun {
     const hash = this.chain.replace(bin, rev, row, this.plan.seriesCount);
     // Whoever follows has the warnings of the newest bin; from the corrected one on they go the new way.
     const changes = before === null ? [...warnings, ...gaps] : warningChanges(before, this.activeWarnings());
-    const update = this.update(cells, row, { rev, hash, prevHash, warnings: changes });
+    const published = this.publish(cells, row, { rev, hash, prevHash, warnings: changes });
     this.past.revised(bin, this.seq, { ...replaces, row: superseded });
-    this.recent = this.recent.map((known) => (known.binIndex === bin ? update : known));
+    this.recent = this.recent.map((known) => (known.facts.binIndex === bin ? published : known));
     this.saveState();
-    return { event: "revision", data: { ...update, replaces } };
+    return { event: "revision", data: { ...this.teller.update(published), replaces } };
   }
 
   /** Where a correction is allowed, states to go back to are saved now and then. */
@@ -408,9 +407,14 @@ export class LiveRun {
     return { event: "checkpoint", data: this.lastCheckpoint };
   }
 
-  /** Newest evaluated bins, oldest first, as they were published. */
-  recentUpdates(): readonly RunUpdate[] {
-    return this.recent;
+  /** Newest evaluated bins, oldest first, as they stand now. */
+  recentBins(): readonly PublishedBin[] {
+    return [...this.recent];
+  }
+
+  /** What was published of a bin. */
+  updateOf(bin: PublishedBin): RunUpdate {
+    return this.teller.update(bin);
   }
 
   /** Every active warning: of the run, of the window, of ingestion. Told with a bin, so there is none before the first. */
@@ -423,11 +427,11 @@ export class LiveRun {
   newestState(): Pick<LiveState, "series" | "nodes" | "edges" | "startUtc"> {
     const bin = this.evaluatedBin;
     if (bin < 0) return { series: {}, nodes: [], edges: [], startUtc: null };
-    const { nodes, edges } = this.recent.at(-1)!;
+    const { values } = this.recent.at(-1)!;
     return {
       series: this.seriesOf(this.history.row(bin)),
-      nodes,
-      edges,
+      nodes: this.teller.nodesOf(values),
+      edges: this.teller.edgesOf(values),
       startUtc: binStartUtc(this.plan.source.grid, bin),
     };
   }
@@ -558,46 +562,6 @@ export class LiveRun {
       return reference === undefined ? [] : [{ reference, values: this.history.column(column) }];
     });
   }
-
-  private nodeDeltas(cells: SealedCells, row: Float64Array): NodeDelta[] {
-    const deltas = this.metrics.nodes.map(({ id, metrics: names }, node) => {
-      const metrics: Record<string, MetricValue> = {};
-      names.forEach((name, metric) => {
-        metrics[name] = metricValue(this.metrics.value(node, metric));
-      });
-      return { id, metrics, gaps: undefined as string[] | undefined };
-    });
-    this.gapRoles.forEach((roles, input) => {
-      if (cells.present[input] === 1 && !Number.isNaN(cells.values[input])) return;
-      for (const { node, role } of roles) {
-        const delta = deltas[node]!;
-        if (!delta.gaps?.includes(role)) delta.gaps = [...(delta.gaps ?? []), role];
-      }
-    });
-    return deltas.map(({ id, metrics, gaps }, node) => {
-      const byClass = this.classes.ofNode(node, row);
-      return { id, metrics, ...(gaps === undefined ? {} : { gaps }), ...(byClass === null ? {} : { byClass }) };
-    });
-  }
-}
-
-/** For every input of the plan, the node metrics that show its gaps. */
-function gapRoles(plan: Plan, metrics: NodeMetrics): { node: number; role: string }[][] {
-  const nodeOf = new Map(metrics.nodes.map(({ id }, index) => [id, index]));
-  const hasTopology = (plan.model.topology?.nodes.length ?? 0) > 0;
-  const totals = new Set(plan.bound.flatMap(({ seriesId, classId }) => (classId === null ? [seriesId] : [])));
-  return plan.bound.map(({ seriesId, classId, feeds }) => {
-    const whole = hasTopology
-      ? feeds.map(({ nodeId, role }) => ({ nodeId, role: role as string }))
-      : [{ nodeId: seriesId, role: "value" }];
-    const ofClass = classId === null ? [] : whole.map(({ nodeId, role }) => ({ nodeId, role: `${role}@${classId}` }));
-    // The sum of classes lacks what one of them lacks.
-    const roles = [...(classId === null || !totals.has(seriesId) ? whole : []), ...ofClass];
-    return roles.flatMap(({ nodeId, role }) => {
-      const node = nodeOf.get(nodeId);
-      return node === undefined ? [] : [{ node, role }];
-    });
-  });
 }
 
 function toUpdate(transition: ReturnType<Analyser["feed"]>[number]): WarningUpdate {

@@ -1,7 +1,8 @@
 import type { StateSource } from "../hub/state-source.ts";
 import type { RunState } from "../protocol/run.ts";
-import type { Progress, RunUpdate, SnapshotPage } from "../protocol/run-event.ts";
+import type { Progress, SnapshotPage } from "../protocol/run-event.ts";
 import { SCHEMA_VERSION } from "../protocol/version.ts";
+import type { PublishedBin } from "./bin-values.ts";
 import type { LiveRun } from "./live-run.ts";
 
 /** Values of nodes and classes per snapshot page: pages stay far below a subscriber's byte budget. */
@@ -33,10 +34,12 @@ export function topicSource(
       const seq = run.cursorSeq;
       const sealedBin = run.evaluatedBin;
       const hash = run.hash();
-      const pages = pagesOf(run.recentUpdates(), run.updateSize);
+      const recent = run.recentBins();
+      const binsPerPage = Math.max(1, Math.floor(PAGE_NODE_VALUES / Math.max(1, run.updateSize)));
+      const pages = Math.ceil(recent.length / binsPerPage);
       return {
-        begin: { runId, epoch, seq, sealedBin, pages: pages.length, hash, ...run.revising },
-        pages,
+        begin: { runId, epoch, seq, sealedBin, pages, hash, ...run.revising },
+        pages: pagesOf(run, recent, binsPerPage),
         end: { epoch, seq, sealedBin, hash, warnings: run.activeWarnings() },
       };
     },
@@ -49,11 +52,10 @@ export function topicSource(
   };
 }
 
-function pagesOf(updates: readonly RunUpdate[], updateSize: number): SnapshotPage[] {
-  const binsPerPage = Math.max(1, Math.floor(PAGE_NODE_VALUES / Math.max(1, updateSize)));
-  const pages: SnapshotPage[] = [];
-  for (let start = 0; start < updates.length; start += binsPerPage) {
-    pages.push({ page: pages.length, bins: updates.slice(start, start + binsPerPage) });
+/** Each page is made when it is sent: all of them at once would hold up everyone else. */
+function* pagesOf(run: LiveRun, bins: readonly PublishedBin[], binsPerPage: number): Generator<SnapshotPage> {
+  for (let page = 0; page * binsPerPage < bins.length; page++) {
+    const start = page * binsPerPage;
+    yield { page, bins: bins.slice(start, start + binsPerPage).map((bin) => run.updateOf(bin)) };
   }
-  return pages;
 }

@@ -152,7 +152,10 @@ for (const seed of seedsFrom("TAIL_SEED", 2)) {
     expectInStep(tail.view, state);
     const expected = foldScenario(scenario);
     expect(tail.view.hash).toBe(expected.hash());
-    expectHistory(tail.view, expected.recentUpdates());
+    expectHistory(
+      tail.view,
+      expected.recentBins().map((bin) => expected.updateOf(bin)),
+    );
     expect(new Set(tail.bins).size, "no bin came twice").toBe(tail.bins.length);
     expect(tail.resumptions).toBeGreaterThan(0);
     expect(tail.snapshots, "what the engine still has is never sent as a snapshot again").toBe(1);

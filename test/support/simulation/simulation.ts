@@ -405,7 +405,10 @@ function pictureOf(run: RunLoop["run"]): unknown {
     ...{ state, sealedBin, evaluatedBin, openBins, newestBin, cursorSeq, changes, checkpoint, isSettled },
     hash: run.hash(),
     warnings: run.activeWarnings(),
-    newest: run.recentUpdates().at(-1),
+    newest: run
+      .recentBins()
+      .slice(-1)
+      .map((bin) => run.updateOf(bin)),
     rows: Array.from({ length: evaluatedBin + 1 }, (_, bin) => run.knownBin(bin)),
   };
 }

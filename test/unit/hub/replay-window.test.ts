@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { ReplayWindow } from "../../../src/hub/replay-window.ts";
+import { ReplayWindow, RetainedEvent } from "../../../src/hub/replay-window.ts";
 
-function retained(seq: number, size = 10) {
-  const data = { seq, snapshotRunId: "run_s", sealedBin: 0, path: "" };
-  return { seq, event: { event: "checkpoint" as const, data }, bytes: Buffer.alloc(size) };
+function retained(seq: number, size = 10): RetainedEvent {
+  return new RetainedEvent(seq, "x".repeat(size));
 }
 
 function filled(events: number, maxEvents: number, maxBytes = 1e9, size = 10, head = 0): ReplayWindow {

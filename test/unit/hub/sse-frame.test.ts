@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { encodeEvent, encodeHeartbeat, encodeHello, encodeId } from "../../../src/hub/sse-frame.ts";
+import { decodeEvent, encodeEvent, encodeHeartbeat, encodeHello, encodeId } from "../../../src/hub/sse-frame.ts";
 import type { Hello } from "../../../src/protocol/run-event.ts";
 import { SseParser } from "../../support/sse-parser.ts";
 
@@ -12,6 +12,11 @@ test("an event with an id is one block with one line of data", () => {
   expect(new SseParser().push(bytes)).toEqual([
     { event: "checkpoint", data: JSON.stringify(data), lastEventId: "E1.7", hasId: true, retry: null },
   ]);
+});
+
+test("an event comes back from its bytes", () => {
+  const data = { seq: 7, snapshotRunId: "run_s", sealedBin: 3, path: "/x\n\nevent: evil\ndata: \r\u2028" };
+  expect(decodeEvent(encodeEvent({ event: "checkpoint", data }, cursor))).toEqual({ event: "checkpoint", data });
 });
 
 test("an event without an id leaves the cursor where it was", () => {

@@ -141,7 +141,13 @@ describe("state", () => {
     feed(run, ...bin(0, 7, 4), ...bin(1, 1, 0));
     const { series, nodes, startUtc } = run.newestState();
     expect(series).toEqual({ a: 1, b: 0, cap: 10, desk_queue: 4 });
-    expect([nodes, startUtc]).toEqual([run.recentUpdates().at(-1)!.nodes, "2026-01-05T00:05:00Z"]);
+    expect([nodes, startUtc]).toEqual([
+      run
+        .recentBins()
+        .map((bin) => run.updateOf(bin))
+        .at(-1)!.nodes,
+      "2026-01-05T00:05:00Z",
+    ]);
   });
 
   test("classes stand beside the totals of their nodes and edges", () => {
@@ -161,7 +167,12 @@ describe("state", () => {
     expect(first!.edges).toEqual([
       { id: "e", metrics: { flowVolume: 5 }, byClass: { Gold: { flowVolume: 3 }, Std: { flowVolume: 2 } } },
     ]);
-    expect(run.newestState().edges).toEqual(run.recentUpdates().at(-1)!.edges);
+    expect(run.newestState().edges).toEqual(
+      run
+        .recentBins()
+        .map((bin) => run.updateOf(bin))
+        .at(-1)!.edges,
+    );
     expect(run.updateSize).toBe(2 + 2 + 2);
   });
 
@@ -179,7 +190,10 @@ describe("state", () => {
   test("keeps as many recent bins as a joining subscriber gets, less of them when classes make them heavier", () => {
     const run = runOf(DESK, ["a", "b"]);
     for (let index = 0; index < 300; index++) feed(run, ...bin(index, 1, 1));
-    const recent = run.recentUpdates().map(({ binIndex }) => binIndex);
+    const recent = run
+      .recentBins()
+      .map((bin) => run.updateOf(bin))
+      .map(({ binIndex }) => binIndex);
     expect(recent).toEqual(Array.from({ length: 240 }, (_, index) => 60 + index));
 
     const many = Array.from({ length: 200 }, (_, index) => `n${index}`);
@@ -189,7 +203,7 @@ describe("state", () => {
       "simulation",
     );
     evaluate(heavy);
-    expect(heavy.recentUpdates()).toHaveLength(20_000 / (200 + 200));
+    expect(heavy.recentBins().map((bin) => heavy.updateOf(bin))).toHaveLength(20_000 / (200 + 200));
   });
 });
 
