@@ -44,7 +44,11 @@ const quickBuiltins = {
 export async function buildCli(outdir) {
   await build({
     absWorkingDir: root,
-    entryPoints: { main: "src/cli/main.ts", "log-worker": "src/log/worker/log-worker.ts" },
+    entryPoints: {
+      main: "src/cli/main.ts",
+      "log-worker": "src/log/worker/log-worker.ts",
+      "snapshot-thread": "src/runtime/snapshot-thread/snapshot-thread.ts",
+    },
     outdir,
     bundle: true,
     splitting: true,

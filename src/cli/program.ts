@@ -85,6 +85,7 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--speed <n>", "bins per second, or max", "max")
     .option("--watch", "follow a bundle folder that is still being written, until its manifest.json is there")
     .option("--checkpoint-every <n>", "write a run folder each time this many bins have been sealed")
+    .option("--keep <n>", "newest run folders of this run that stay (default: all)")
     .addOption(
       new Option(
         "--late-policy <policy>",

@@ -16,7 +16,17 @@ export interface HistoryOptions {
   readonly store?: BlockStore;
 }
 
-/** Values of the series columns over time, bin-major. */
+/**
+ * The rows of a history at some bin, shared: blocks of bins, null for those that a store holds. What is appended later
+ * stands behind them, what is replaced later is replaced in a copy, so they stay as they are. They may go to another thread.
+ */
+export interface StoredRows {
+  readonly width: number;
+  readonly bins: number;
+  readonly blocks: readonly (Float64Array | null)[];
+}
+
+/** Values of the series columns over time, bin-major. Their memory is shared, so that other threads can read it. */
 export class History {
   readonly width: number;
   private readonly retainedBins: number;
@@ -26,6 +36,9 @@ export class History {
   private spare: Float64Array | null = null;
   private bins = 0;
   private firstBlock = 0;
+  /** Blocks before this one have been handed out; `copied` have been replaced by a copy since. */
+  private shared = 0;
+  private readonly copied = new Set<number>();
 
   constructor(width: number, options: HistoryOptions = {}) {
     this.width = width;
@@ -60,6 +73,13 @@ export class History {
 
   /** Replaces a bin in memory. */
   replace(bin: number, row: Float64Array): void {
+    const block = Math.floor(bin / BLOCK_BINS);
+    if (block < this.shared && !this.copied.has(block)) {
+      const own = newBlock(this.width);
+      own.set(this.blockOf(bin));
+      this.blocks[block] = own;
+      this.copied.add(block);
+    }
     this.blockOf(bin).set(row.subarray(0, this.width), (bin % BLOCK_BINS) * this.width);
   }
 
@@ -87,17 +107,15 @@ export class History {
 
   /** Copies of columns over all bins that can be read; each block is read once. */
   columns(columns: readonly number[]): readonly Float64Array[] {
-    const from = this.firstReadableBin;
-    const copies = columns.map(() => new Float64Array(this.bins - from));
-    for (let start = from; start < this.bins; start += BLOCK_BINS) {
-      const rows = this.readBlock(start / BLOCK_BINS);
-      const bins = Math.min(BLOCK_BINS, this.bins - start);
-      columns.forEach((column, index) => {
-        const copy = copies[index]!;
-        for (let bin = 0; bin < bins; bin++) copy[start - from + bin] = rows[bin * this.width + column]!;
-      });
-    }
-    return copies;
+    const read = (block: number): Float64Array => this.readBlock(block);
+    return columnsOf(read, this.width, this.firstReadableBin, this.bins, columns);
+  }
+
+  /** All rows so far, without copying them. */
+  share(): StoredRows {
+    this.shared = this.blocks.length;
+    this.copied.clear();
+    return { width: this.width, bins: this.bins, blocks: [...this.blocks] };
   }
 
   private readBlock(block: number): Float64Array {
@@ -124,7 +142,7 @@ export class History {
   }
 
   private newBlock(): Float64Array {
-    const block = this.spare ?? new Float64Array(BLOCK_BINS * this.width);
+    const block = this.spare ?? newBlock(this.width);
     this.spare = null;
     return block;
   }
@@ -132,8 +150,46 @@ export class History {
   private dropOldest(): void {
     const oldest = this.blocks[this.firstBlock]!;
     this.store?.write(this.firstBlock, oldest);
-    this.spare = oldest;
+    // A block that was handed out may still be read.
+    this.spare = this.firstBlock < this.shared ? null : oldest;
     this.blocks[this.firstBlock] = null;
     this.firstBlock++;
   }
+}
+
+function newBlock(width: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(BLOCK_BINS * width * Float64Array.BYTES_PER_ELEMENT));
+}
+
+/** Copies of columns over all bins of shared rows. @param store has the blocks that are not among them */
+export function columnsOfRows(
+  rows: StoredRows,
+  columns: readonly number[],
+  store: Pick<BlockStore, "read"> | null,
+): readonly Float64Array[] {
+  const read = (block: number): Float64Array => {
+    const known = rows.blocks[block] ?? store?.read(block);
+    invariant(known, `block ${block} is shared or stored`);
+    return known;
+  };
+  return columnsOf(read, rows.width, 0, rows.bins, columns);
+}
+
+function columnsOf(
+  read: (block: number) => Float64Array,
+  width: number,
+  from: number,
+  to: number,
+  columns: readonly number[],
+): readonly Float64Array[] {
+  const copies = columns.map(() => new Float64Array(to - from));
+  for (let start = from; start < to; start += BLOCK_BINS) {
+    const rows = read(start / BLOCK_BINS);
+    const bins = Math.min(BLOCK_BINS, to - start);
+    columns.forEach((column, index) => {
+      const copy = copies[index]!;
+      for (let bin = 0; bin < bins; bin++) copy[start - from + bin] = rows[bin * width + column]!;
+    });
+  }
+  return copies;
 }

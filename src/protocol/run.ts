@@ -27,6 +27,8 @@ export interface CreateRunRequest {
   readonly runId?: string;
   /** Write a snapshot each time this many bins have been sealed. Default: only at the end. */
   readonly checkpointEvery?: number;
+  /** Newest snapshots of the run that stay; older ones are removed when another is written. Default: all. */
+  readonly keep?: number;
   /** What becomes of telemetry for a sealed bin. Default `reject`. */
   readonly latePolicy?: LatePolicy;
   /** Bins whose values stay in memory; older ones can neither be read nor corrected. Default: all of the run. */

@@ -3,7 +3,7 @@ import { routerClasses } from "../engine/batch-classes.ts";
 import { edgeSeries } from "../engine/batch-edges.ts";
 import { runDirect, runSimulation } from "../engine/batch-run.ts";
 import type { Plan } from "../model/plan.ts";
-import type { RunValues } from "./live-run.ts";
+import type { RunValues } from "./run-image.ts";
 
 /**
  * A run of all bins, series by series over the whole window: no row, no state machine, nothing of a live run. What

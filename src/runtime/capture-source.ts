@@ -8,7 +8,7 @@ import { metadataFile } from "../snapshot/metadata.ts";
 import { selectSeries } from "../snapshot/select-series.ts";
 import { normaliseSpec } from "../snapshot/spec-text.ts";
 import { decodeText, markedFile, sha256 } from "../snapshot/text-file.ts";
-import type { RunImage } from "./live-run.ts";
+import type { RunImage } from "./run-image.ts";
 import { snapshotContent } from "./snapshots.ts";
 
 /**

@@ -1,18 +1,14 @@
 import { Analyser, type AnalyserState } from "../analysis/analyser.ts";
 import { type ExplainRequest, type Explanation, explainSeries } from "../analysis/explain/explain.ts";
 import { type MetricsState, NodeMetrics } from "../analysis/metrics.ts";
-import type { Warning as CoreWarning } from "../analysis/warning.ts";
-import type { EdgeMetric } from "../engine/batch-edges.ts";
 import { Evaluator } from "../engine/evaluator.ts";
 import { type BlockStore, History } from "../engine/history.ts";
 import type { EvaluatorState } from "../engine/row-ring.ts";
 import { invariant } from "../lib/assert.ts";
 import { FlowError } from "../lib/errors.ts";
-import { fold } from "../lib/fold.ts";
-import { type ClassOrder, classesInOrder, NO_CLASSES } from "../model/class-order.ts";
-import { type EdgeSeriesColumn, inputName, type Plan } from "../model/plan.ts";
+import { inputName, type Plan } from "../model/plan.ts";
 import type { Frame } from "../protocol/frame.ts";
-import type { Adjustment, Grid, LatePolicy, NodeInfo, RunState } from "../protocol/run.ts";
+import type { Adjustment, Grid, LatePolicy, NodeInfo, RunState, SnapshotReference } from "../protocol/run.ts";
 import type {
   CheckpointEvent,
   KnownBin,
@@ -33,6 +29,7 @@ import { binStartUtc, InputDirectory } from "./input-directory.ts";
 import { PastBins } from "./past-bins.ts";
 import { RewindPoints } from "./rewind-points.ts";
 import type { RunDefinition } from "./run-definition.ts";
+import { imageOf, type RunImage, type SnapshotRequest } from "./run-image.ts";
 import { warningChanges } from "./warning-changes.ts";
 
 /**
@@ -42,38 +39,6 @@ import { warningChanges } from "./warning-changes.ts";
 const SNAPSHOT_NODE_VALUES = 20_000;
 /** Bins of history a joining subscriber gets at most: what a wide sparkline shows, with room. */
 const SNAPSHOT_BINS = 240;
-
-/** What was computed of a model's first bins. */
-export interface RunValues {
-  readonly plan: Plan;
-  readonly bins: number;
-  /** Values of every computation node by id, in evaluation order. */
-  readonly series: readonly { readonly id: string; readonly values: Float64Array }[];
-  /** Values of series that exist only because telemetry feeds a `file:` reference, by that reference. */
-  readonly fileSeries: readonly { readonly reference: string; readonly values: Float64Array }[];
-  /** Shares of classes by node id, classes in FlowTime's order. */
-  readonly classSeries: ReadonlyMap<string, readonly { readonly classId: string; readonly values: Float64Array }[]>;
-  /** Series of edges in FlowTime's order; `classId` null for the total. */
-  readonly edgeSeries: readonly {
-    readonly edgeId: string;
-    readonly metric: EdgeMetric;
-    readonly classId: string | null;
-    readonly values: Float64Array;
-  }[];
-  /** Run warnings at the last bin, in FlowTime's order. */
-  readonly warnings: readonly CoreWarning[];
-}
-
-/** Everything a snapshot on disk needs, copied out of the run so that it may go on. */
-export interface RunImage extends RunValues {
-  readonly definition: RunDefinition;
-  readonly ingestWarnings: readonly Warning[];
-  /** What telemetry fed, in column order; NaN where nothing came. */
-  readonly inputs: readonly { readonly seriesId: string; readonly values: Float64Array }[];
-  readonly adjustments: readonly Adjustment[];
-  readonly seq: number;
-  readonly hash: string;
-}
 
 /** What evaluation must remember at the end of a bin. */
 interface BinState {
@@ -85,7 +50,12 @@ interface BinState {
 
 export interface LiveRunOptions {
   /** Takes the bins that leave the history. Default none: then they are gone. */
-  readonly store?: BlockStore;
+  readonly store?: RowStore;
+}
+
+/** A store of rows, with the open file that other threads can read them from; null when there is none. */
+export interface RowStore extends BlockStore {
+  readonly descriptor: number | null;
 }
 
 /**
@@ -113,9 +83,15 @@ export class LiveRun {
   private recent: PublishedBin[] = [];
   private readonly recentLimit: number;
   private lastCheckpoint: CheckpointEvent | null = null;
+  private lastCheckpointHash: string | null = null;
+  /** Snapshots that may still be there, oldest first. */
+  private written: readonly SnapshotReference[] = [];
   private seq = 0;
   /** Bins evaluated at least once. */
   private evaluated = 0;
+  /** Bins before this one are as they were when the run was last written down. */
+  private changedFrom = 0;
+  private readonly store: RowStore | null;
   /** What subscribers know while the first bin of a revision is still to come. */
   private warningsBeforeRevision: readonly Warning[] | null = null;
 
@@ -128,6 +104,7 @@ export class LiveRun {
     this.ledger = new CellLedger(new InputDirectory(plan), inputs, bins, { latePolicy: this.latePolicy, historyBins });
     this.adjustments = new Adjustments(definition, plan);
     this.evaluator = new Evaluator(plan, { horizonBins: bins });
+    this.store = options.store ?? null;
     this.history = new History(plan.seriesCount, {
       retainedBins: historyBins,
       ...(options.store === undefined ? {} : { store: options.store }),
@@ -334,6 +311,7 @@ export class LiveRun {
     const rev = replaces.rev + 1;
     const superseded = this.history.row(bin).slice();
     this.history.replace(bin, row);
+    this.changedFrom = Math.min(this.changedFrom, bin);
     const prevHash = this.chain.at(bin - 1);
     const hash = this.chain.replace(bin, rev, row, this.plan.seriesCount);
     // Whoever follows has the warnings of the newest bin; from the corrected one on they go the new way.
@@ -400,13 +378,16 @@ export class LiveRun {
   }
 
   /** Takes note of a snapshot that was written. All sealed bins must have been evaluated. */
-  recordCheckpoint(snapshot: Pick<CheckpointEvent, "snapshotRunId" | "sealedBin" | "path">): NumberedEvent {
+  recordCheckpoint(snapshot: SnapshotReference & { readonly hash?: string }): NumberedEvent {
     invariant(this.isSettled, "a checkpoint is recorded when every sealed bin is evaluated");
-    const { snapshotRunId, sealedBin, path } = snapshot;
+    const { snapshotRunId, sealedBin, path, hash } = snapshot;
     this.lastCheckpoint = { seq: ++this.seq, snapshotRunId, sealedBin, path };
+    this.lastCheckpointHash = hash ?? this.hash(sealedBin);
+    this.written = [...this.written, { snapshotRunId, sealedBin, path }];
     return { event: "checkpoint", data: this.lastCheckpoint };
   }
 
+<<<<<<< HEAD
   /** Newest evaluated bins, oldest first, as they stand now. */
   recentBins(): readonly PublishedBin[] {
     return [...this.recent];
@@ -415,13 +396,28 @@ export class LiveRun {
   /** What was published of a bin. */
   updateOf(bin: PublishedBin): RunUpdate {
     return this.teller.update(bin);
-  }
+=======
+  /** Whether the newest snapshot holds every bin as it is now. */
+  get isWritten(): boolean 
+    return this.lastCheckpoint?.sealedBin === this.evaluatedBin && this.lastCheckpointHash === this.hash();
+
+  /** Snapshots that may still be there, oldest first. */
+  get checkpoints(): readonly SnapshotReference[] 
+    return this.written;
+
+  /** All but the newest are gone. */
+  forgetCheckpoints(keep: number): void 
+    this.written = this.written.slice(-keep);
+
+  /** Newest evaluated bins, oldest first, as they were published. */
+  recentUpdates(): readonly RunUpdate[] 
+    return this.recent;
+>>>>>>> ca94534 (feat(snapshot,runtime): snapshots from a thread of their own, at the cost of what is new)
 
   /** Every active warning: of the run, of the window, of ingestion. Told with a bin, so there is none before the first. */
-  activeWarnings(): readonly Warning[] {
+  activeWarnings(): readonly Warning[] 
     if (this.evaluated === 0) return [];
     return [...this.analyser.activeLive(), ...this.ingestWarnings.active()];
-  }
 
   /** Values at the newest evaluated bin. */
   newestState(): Pick<LiveState, "series" | "nodes" | "edges" | "startUtc"> {
@@ -475,32 +471,38 @@ export class LiveRun {
     );
   }
 
-  /** A copy of the run as of the newest evaluated bin. */
-  image(): RunImage {
-    invariant(!this.isRevising, "a run is copied when no bin waits to be evaluated again");
-    const { plan } = this;
-    const values = (column: number): Float64Array => this.history.column(column);
+  /** The run as of its newest evaluated bin, for who writes it down. */
+  snapshotRequest(): SnapshotRequest {
+    invariant(!this.isRevising, "a run is written down when no bin waits to be evaluated again");
+    const { changedFrom } = this;
+    this.changedFrom = this.evaluated;
     return {
       definition: this.definition,
-      plan,
+      modelText: this.plan.source.text,
       bins: this.evaluated,
-      series: plan.order.map((id) => ({ id, values: values(plan.columnOf.get(id)!) })),
-      classSeries: this.classSeries(),
-      edgeSeries: this.edgeSeries(),
-      fileSeries: this.fileSeries(),
+      rows: this.history.share(),
+      rowFile: this.store?.descriptor ?? null,
+      lastRow: this.evaluated === 0 ? new Float64Array(0) : this.evaluator.row.slice(),
+      changedFrom,
       warnings: this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),
-      inputs: plan.bound.map((series) => ({ seriesId: inputName(series), values: values(series.column) })),
       adjustments: this.changes,
       seq: this.seq,
       hash: this.hash(),
     };
   }
 
-  /** One series over all evaluated bins. */
-  values(seriesId: string): Float64Array {
-    return this.history.column(this.plan.columnOf.get(seriesId)!);
+  /** Everything of the run as of its newest evaluated bin, copied. */
+  image(): RunImage {
+    const { changedFrom } = this;
+    const image = imageOf(this.snapshotRequest(), this.plan, this.store);
+    this.changedFrom = changedFrom;
+    return image;
   }
+
+  /** One series over all evaluated bins. */
+  values(seriesId: string): Float64Array 
+    return this.history.column(this.plan.columnOf.get(seriesId)!);
 
   /** How one value comes about. @throws ExplainError */
   explain(request: ExplainRequest): Explanation {
@@ -514,7 +516,8 @@ export class LiveRun {
     return explainSeries(this.plan, values, request);
   }
 
-  private classSeries(): RunImage["classSeries"] {
+<<<<<<< HEAD
+  private classSeries(): RunImage["classSeries"] 
     return new Map(
       this.plan.classSeries.map(({ nodeId, order, columns }) => {
         const columnOf = new Map(columns.map(({ classId, column }) => [fold(classId), column]));
@@ -525,7 +528,6 @@ export class LiveRun {
         return [nodeId, classes] as const;
       }),
     );
-  }
 
   private edgeSeries(): RunImage["edgeSeries"] {
     // A total and the classes behind it, which come in the order in which they have come up.
@@ -562,6 +564,47 @@ export class LiveRun {
       return reference === undefined ? [] : [{ reference, values: this.history.column(column) }];
     });
   }
+=======
+  private nodeDeltas(cells: SealedCells, row: Float64Array): NodeDelta[] {
+    const deltas = this.metrics.nodes.map(({ id, metrics: names }, node) => {
+      const metrics: Record<string, MetricValue> = {};
+      names.forEach((name, metric) => {
+        metrics[name] = metricValue(this.metrics.value(node, metric));
+      });
+      return { id, metrics, gaps: undefined as string[] | undefined };
+    });
+    this.gapRoles.forEach((roles, input) => {
+      if (cells.present[input] === 1 && !Number.isNaN(cells.values[input])) return;
+      for (const { node, role } of roles) {
+        const delta = deltas[node]!;
+        if (!delta.gaps?.includes(role)) delta.gaps = [...(delta.gaps ?? []), role];
+      }
+    });
+    return deltas.map(({ id, metrics, gaps }, node) => {
+      const byClass = this.classes.ofNode(node, row);
+      return { id, metrics, ...(gaps === undefined ? {} : { gaps }), ...(byClass === null ? {} : { byClass }) };
+    });
+  }
+}
+
+/** For every input of the plan, the node metrics that show its gaps. */
+function gapRoles(plan: Plan, metrics: NodeMetrics): { node: number; role: string }[][] {
+  const nodeOf = new Map(metrics.nodes.map(({ id }, index) => [id, index]));
+  const hasTopology = (plan.model.topology?.nodes.length ?? 0) > 0;
+  const totals = new Set(plan.bound.flatMap(({ seriesId, classId }) => (classId === null ? [seriesId] : [])));
+  return plan.bound.map(({ seriesId, classId, feeds }) => {
+    const whole = hasTopology
+      ? feeds.map(({ nodeId, role }) => ({ nodeId, role: role as string }))
+      : [{ nodeId: seriesId, role: "value" }];
+    const ofClass = classId === null ? [] : whole.map(({ nodeId, role }) => ({ nodeId, role: `${role}@${classId}` }));
+    // The sum of classes lacks what one of them lacks.
+    const roles = [...(classId === null || !totals.has(seriesId) ? whole : []), ...ofClass];
+    return roles.flatMap(({ nodeId, role }) => {
+      const node = nodeOf.get(nodeId);
+      return node === undefined ? [] : [{ node, role }];
+    });
+  });
+>>>>>>> ca94534 (feat(snapshot,runtime): snapshots from a thread of their own, at the cost of what is new)
 }
 
 function toUpdate(transition: ReturnType<Analyser["feed"]>[number]): WarningUpdate {

@@ -3,7 +3,8 @@ import type { Diagnostic } from "../model/diagnostics.ts";
 import { parseModel } from "../model/parse.ts";
 import { timestampedRunId } from "../protocol/ids.ts";
 import { inputFrames, type RunInputs } from "../snapshot/run-inputs.ts";
-import { LiveRun, type RunImage } from "./live-run.ts";
+import { LiveRun } from "./live-run.ts";
+import type { RunImage } from "./run-image.ts";
 import { evaluateModel } from "./run-model.ts";
 
 export type ReplayResult =

@@ -8,7 +8,8 @@ import { invariant } from "../lib/assert.ts";
  * a restart fills it again from the log. So it has no name in the folder, and goes with the process that made it.
  */
 export class RowFile implements BlockStore {
-  private readonly descriptor: number;
+  /** For readers in other threads. */
+  readonly descriptor: number;
   private readonly blockValues: number;
 
   /** @param width values of a bin */
@@ -27,14 +28,23 @@ export class RowFile implements BlockStore {
   }
 
   read(block: number): Float64Array {
-    const rows = new Float64Array(this.blockValues);
-    const bytes = new Uint8Array(rows.buffer);
-    const read = readSync(this.descriptor, bytes, 0, bytes.length, block * this.blockValues * 8);
-    invariant(read === bytes.length, "a block is read whole");
-    return rows;
+    return readRows(this.descriptor, block, this.blockValues);
   }
 
   close(): void {
     closeSync(this.descriptor);
   }
+}
+
+/** Reads a row file of this process that another thread writes. */
+export function rowFileReader(descriptor: number, width: number): Pick<BlockStore, "read"> {
+  return { read: (block) => readRows(descriptor, block, BLOCK_BINS * width) };
+}
+
+function readRows(descriptor: number, block: number, blockValues: number): Float64Array {
+  const rows = new Float64Array(blockValues);
+  const bytes = new Uint8Array(rows.buffer);
+  const read = readSync(descriptor, bytes, 0, bytes.length, block * blockValues * 8);
+  invariant(read === bytes.length, "a block is read whole");
+  return rows;
 }

@@ -15,6 +15,8 @@ export interface RunDefinition {
   readonly bindings: readonly BindingSpec[];
   /** Snapshot each time this many bins have been sealed; null: only at the end. */
   readonly checkpointEvery: number | null;
+  /** Newest snapshots of the run that stay. Default: all. */
+  readonly keep?: number | null;
   /** Default `reject`. */
   readonly latePolicy?: LatePolicy;
   /** Newest bins that stay in memory and can be corrected. Default: all. */

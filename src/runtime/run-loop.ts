@@ -9,17 +9,25 @@ import type { ProblemCode } from "../protocol/problem.ts";
 import type { Adjustment, IngestCounters, RunState, SnapshotReference } from "../protocol/run.ts";
 import type { Change } from "./change.ts";
 import { GroupCommit, type SubmitOptions } from "./group-commit.ts";
-import type { LiveRun, RunImage } from "./live-run.ts";
+import type { LiveRun } from "./live-run.ts";
 import { Producers } from "./producers.ts";
+import type { SnapshotRequest } from "./run-image.ts";
 
 /** Operators evaluated before other work gets its turn: some milliseconds. */
 const OPERATORS_PER_TURN = 500_000;
 /** Sealed bins that may wait for evaluation before a producer waits for them: bounds memory and what a crash replays. */
 export const MAX_BACKLOG_BINS = 256;
 
-/** Where snapshots go. The image is a copy, so writing may take its time. */
+/** Where snapshots go. What a request holds does not change any more, so writing may take its time. */
 export interface SnapshotSink {
-  write(image: RunImage): Promise<SnapshotReference>;
+  write(request: SnapshotRequest): Promise<SnapshotReference>;
+  /** Nothing happens when it is not there. */
+  remove(reference: SnapshotReference): Promise<void>;
+  /** Puts right what a crash left. */
+  sweep(): Promise<void>;
+  /** No snapshot of the run follows. */
+  forget(runId: string): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Problems that an adjustment's refusal stands for; any other is `bad_adjustment`. */
@@ -31,6 +39,8 @@ const PROBLEM_OF_REFUSAL: Readonly<Partial<Record<FrameErrorCode, ProblemCode>>>
 /** What stands in the log besides frames. */
 interface CheckpointRecord extends SnapshotReference {
   readonly type: "checkpoint";
+  /** Chained hash of what it holds. Absent in older logs. */
+  readonly hash?: string;
 }
 type LogRecord = Frame | CheckpointRecord;
 
@@ -201,7 +211,7 @@ export class RunLoop {
         "No bin is sealed yet, so there is nothing to write. Send telemetry first.",
       );
     }
-    if (this.run.checkpoint?.sealedBin !== this.run.evaluatedBin) await this.writeSnapshot();
+    if (!this.run.isWritten) await this.writeSnapshot();
     return this.run.checkpoint!;
   }
 
@@ -344,8 +354,8 @@ export class RunLoop {
 
   private async finish(): Promise<void> {
     if (this.writing !== null) await this.writing.catch(() => {});
-    const isWritten = this.run.checkpoint?.sealedBin === this.run.evaluatedBin;
-    if (!isWritten && this.run.evaluatedBin >= 0) await this.writeSnapshot().catch(this.onProblem);
+    if (!this.run.isWritten && this.run.evaluatedBin >= 0) await this.writeSnapshot().catch(this.onProblem);
+    await this.snapshots.forget(this.run.definition.runId).catch(this.onProblem);
     this.topic.end({ code: "completed" });
   }
 
@@ -359,8 +369,9 @@ export class RunLoop {
 
   private async writeAndRecord(): Promise<SnapshotReference> {
     while (this.run.isRevising) await this.pump();
-    const reference = await this.snapshots.write(this.run.image());
-    const record: CheckpointRecord = { type: "checkpoint", ...reference };
+    const request = this.run.snapshotRequest();
+    const reference = await this.snapshots.write(request);
+    const record: CheckpointRecord = { type: "checkpoint", ...reference, hash: request.hash };
     for (let isNoted = false; !isNoted; ) {
       while (!this.run.isSettled) await this.pump();
       // A batch may have come between the two, and sealed bins that count before the checkpoint.
@@ -370,11 +381,26 @@ export class RunLoop {
           : {
               records: [JSON.stringify(record)],
               outcome: true,
-              applied: () => this.topic.publish(this.run.recordCheckpoint(reference)),
+              applied: () => this.topic.publish(this.run.recordCheckpoint(record)),
             },
       );
     }
+    await this.prune();
     return reference;
+  }
+
+  /** Removes all snapshots of this run but the newest that are to be kept. A failure is told; the next one tries again. */
+  private async prune(): Promise<void> {
+    const { keep } = this.run.definition;
+    if (keep == null) return;
+    for (const old of this.run.checkpoints.slice(0, -keep)) {
+      try {
+        await this.snapshots.remove(old);
+      } catch (error) {
+        this.onProblem(error);
+      }
+    }
+    this.run.forgetCheckpoints(keep);
   }
 
   private refuseIfUnready(): void {

@@ -14,7 +14,8 @@ import { type OrchestratedInputs, orchestratedInputs } from "../snapshot/provena
 import type { RunIdChoice } from "../snapshot/run-id.ts";
 import { writeRunFolder } from "../snapshot/writer.ts";
 import { batchValues } from "./batch-values.ts";
-import { LiveRun, type RunImage, type RunValues } from "./live-run.ts";
+import { LiveRun } from "./live-run.ts";
+import type { RunImage, RunValues } from "./run-image.ts";
 import { snapshotContent } from "./snapshots.ts";
 
 /** `direct`: what FlowTime's own `run` writes. `simulation`: what an orchestrated simulation run writes. */

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import type { BlockStore } from "../engine/history.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FlowError } from "../lib/errors.ts";
@@ -9,13 +8,13 @@ import { inputName } from "../model/plan.ts";
 import { parseRunId, type RunId, timestampedRunId } from "../protocol/ids.ts";
 import type { CreateRunRequest } from "../protocol/run.ts";
 import { compileRun } from "./compile-run.ts";
-import { LiveRun } from "./live-run.ts";
+import { LiveRun, type RowStore } from "./live-run.ts";
 import { gapPolicyOf, parseDefinition, type RunDefinition, serialiseDefinition } from "./run-definition.ts";
 import { RunLoop, type SnapshotSink } from "./run-loop.ts";
 import { topicSource } from "./topic-source.ts";
 
 /** Where the bins go that leave the memory of one run. */
-export interface RunStore extends BlockStore {
+export interface RunStore extends RowStore {
   close(): void;
 }
 
@@ -83,6 +82,7 @@ export class RunRegistry {
       modelText: request.model,
       bindings: request.bindings ?? [],
       checkpointEvery: request.checkpointEvery ?? null,
+      keep: request.keep ?? null,
       latePolicy: request.latePolicy ?? "reject",
       historyBins: request.historyBins ?? null,
       ...(request.gapPolicy === undefined ? {} : { gapPolicy: request.gapPolicy }),
@@ -113,6 +113,7 @@ export class RunRegistry {
   async recoverAll(): Promise<void> {
     this.recovering = true;
     try {
+      await this.parts.snapshots.sweep().catch((error) => this.parts.onProblem("snapshots", error));
       for (const runId of await this.parts.logs.list()) await this.recover(runId);
     } finally {
       this.recovering = false;
@@ -124,6 +125,7 @@ export class RunRegistry {
     this.closing = true;
     await Promise.all(this.all().map((loop) => loop.close()));
     await this.parts.logs.close();
+    await this.parts.snapshots.close();
     for (const store of this.stores.splice(0)) store.close();
   }
 

@@ -3,51 +3,68 @@ import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import type { Plan } from "../model/plan.ts";
 import type { RunMode, SnapshotReference } from "../protocol/run.ts";
-import { assembleRun, roundTripUtc, type SnapshotInput } from "../snapshot/assemble.ts";
+import { roundTripUtc, type SnapshotInput, streamRun } from "../snapshot/assemble.ts";
 import { cutModelText } from "../snapshot/cut-model.ts";
+import { type SeriesEncoder, wholeSeries } from "../snapshot/series-file.ts";
+import type { SnapshotFiles } from "../snapshot/snapshot-files.ts";
 import { telemetryFile } from "../snapshot/telemetry-file.ts";
 import type { SnapshotFile } from "../snapshot/text-file.ts";
-import { writeRunFolder } from "../snapshot/writer.ts";
-import type { RunImage, RunValues } from "./live-run.ts";
-import type { SnapshotSink } from "./run-loop.ts";
+import { removeRunFolder, sweepStaging, writeRunFolder } from "../snapshot/writer.ts";
+import type { RunImage, RunValues } from "./run-image.ts";
 
 const GENERATOR = "flowtime/0.1.0";
 
-/** Writes snapshots of live runs as FlowTime run folders into a data folder. */
-export class FolderSnapshots implements SnapshotSink {
-  private readonly root: string;
-  private readonly stagingRoot: string;
-  private readonly clock: Clock;
-  private readonly random: (bytes: number) => Uint8Array;
+export interface FolderSnapshotsParts {
+  /** Folder that gets the run folders. */
+  readonly root: string;
+  /** Where folders are put together: on the same file system, outside the list of runs. */
+  readonly stagingRoot: string;
+  readonly clock: Clock;
+  readonly random: (bytes: number) => Uint8Array;
+  /** Default the disk. */
+  readonly files?: SnapshotFiles;
+}
 
-  /** @param stagingRoot where folders are put together: on the same file system, outside the list of runs */
-  constructor(parts: {
-    readonly root: string;
-    readonly stagingRoot: string;
-    readonly clock: Clock;
-    readonly random: (bytes: number) => Uint8Array;
-  }) {
-    this.root = parts.root;
-    this.stagingRoot = parts.stagingRoot;
-    this.clock = parts.clock;
-    this.random = parts.random;
+/** Writes snapshots of live runs as FlowTime run folders into a data folder. */
+export class FolderSnapshots {
+  private readonly parts: FolderSnapshotsParts;
+
+  constructor(parts: FolderSnapshotsParts) {
+    this.parts = parts;
   }
 
-  async write(image: RunImage): Promise<SnapshotReference> {
-    const nowMs = this.clock.now();
-    const folder = assembleRun({
-      ...snapshotContent(image),
-      requestedSeed: null,
-      provenance: liveProvenance(image, nowMs),
-      inputHash: null,
-      runId: { kind: "timestamped", nowMs, random: this.random(4) },
-      now: () => roundTripUtc(this.clock.now()),
-      hasTelemetryManifest: true,
-      telemetryWarnings: image.ingestWarnings,
-      live: { definition: image.definition, inputs: image.inputs },
-    });
-    const target = await writeRunFolder(folder, { root: this.root, stagingRoot: this.stagingRoot });
+  /** @param encoder of the run's series; default: every series from its beginning */
+  async write(image: RunImage, encoder: SeriesEncoder = wholeSeries): Promise<SnapshotReference> {
+    const { clock, random, root, stagingRoot, files } = this.parts;
+    const nowMs = clock.now();
+    const folder = streamRun(
+      {
+        ...snapshotContent(image),
+        requestedSeed: null,
+        provenance: liveProvenance(image, nowMs),
+        inputHash: null,
+        runId: { kind: "timestamped", nowMs, random: random(4) },
+        now: () => roundTripUtc(clock.now()),
+        hasTelemetryManifest: true,
+        telemetryWarnings: image.ingestWarnings,
+        live: { definition: image.definition, inputs: image.inputs },
+      },
+      { encoder },
+    );
+    const target = await writeRunFolder(folder, { root, stagingRoot, ...(files === undefined ? {} : { files }) });
     return { snapshotRunId: folder.folderName, sealedBin: image.bins - 1, path: target };
+  }
+
+  /** Removes a snapshot: a reader sees it whole until it is gone. Nothing happens when it is not there. */
+  async remove(reference: SnapshotReference): Promise<void> {
+    const { root, stagingRoot, files } = this.parts;
+    await removeRunFolder(reference.snapshotRunId, { root, stagingRoot, ...(files === undefined ? {} : { files }) });
+  }
+
+  /** Puts right what a crash left. */
+  async sweep(): Promise<void> {
+    const { root, stagingRoot, files } = this.parts;
+    await sweepStaging({ root, stagingRoot, ...(files === undefined ? {} : { files }) });
   }
 }
 

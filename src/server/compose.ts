@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { Hub } from "../hub/hub.ts";
 import { Gateway } from "../ingest/gateway.ts";
@@ -6,7 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { WorkerLogStore } from "../log/worker/worker-log-store.ts";
 import { RowFile } from "../runtime/row-file.ts";
 import { RunRegistry } from "../runtime/run-registry.ts";
-import { FolderSnapshots } from "../runtime/snapshots.ts";
+import { ThreadSnapshots } from "../runtime/snapshot-thread/thread-snapshots.ts";
 import type { EngineParts } from "./parts.ts";
 import { storedRunItems } from "./stored-runs.ts";
 
@@ -25,12 +24,7 @@ export function composeEngine(options: {
     logs: new WorkerLogStore(liveDir),
     isDurable: true,
     hub: new Hub({ clock, onProblem: (error) => onProblem("stream", error) }),
-    snapshots: new FolderSnapshots({
-      root: dataDir,
-      stagingRoot: path.join(liveDir, ".staging"),
-      clock,
-      random: randomBytes,
-    }),
+    snapshots: new ThreadSnapshots({ root: dataDir, stagingRoot: path.join(liveDir, ".staging") }),
     clock,
     openStore: (runId, width) => new RowFile(path.join(liveDir, ".rows"), runId, width),
     onProblem: (runId, error) => onProblem(runId, error),

@@ -15,7 +15,7 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
   };
   if (typeof body !== "object" || body === null || Array.isArray(body))
     return refuse("The body must be a JSON object.");
-  const { mode, model, bindings, runId, checkpointEvery, latePolicy, historyBins, gapPolicy } = body as Record<
+  const { mode, model, bindings, runId, checkpointEvery, keep, latePolicy, historyBins, gapPolicy } = body as Record<
     string,
     unknown
   >;
@@ -23,6 +23,7 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
   if (typeof model !== "string" || model.trim() === "") return refuse("model must be the model's YAML text.");
   if (runId !== undefined && typeof runId !== "string") return refuse("runId must be a text.");
   if (!isOptionalBins(checkpointEvery)) return refuse("checkpointEvery must be a whole number of bins, at least 1.");
+  if (!isOptionalBins(keep)) return refuse("keep must be a whole number of snapshots, at least 1.");
   if (!isOptionalBins(historyBins)) return refuse("historyBins must be a whole number of bins, at least 1.");
   if (latePolicy !== undefined && !LATE_POLICIES.includes(latePolicy as LatePolicy)) {
     return refuse(`latePolicy must be one of ${LATE_POLICIES.join(", ")}.`);
@@ -39,6 +40,7 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
     ...(bindings === undefined ? {} : { bindings }),
     ...(runId === undefined ? {} : { runId: runId as string }),
     ...(checkpointEvery === undefined ? {} : { checkpointEvery: checkpointEvery as number }),
+    ...(keep === undefined ? {} : { keep: keep as number }),
     ...(latePolicy === undefined ? {} : { latePolicy: latePolicy as LatePolicy }),
     ...(historyBins === undefined ? {} : { historyBins: historyBins as number }),
     ...(gapPolicy === undefined ? {} : { gapPolicy: gapPolicy as GapPolicy }),

@@ -2,7 +2,7 @@ import { invariant } from "../lib/assert.ts";
 import type { Model, TimeGrid } from "../model/model.ts";
 import { classCoverage } from "./class-coverage.ts";
 import { indexFile } from "./index-file.ts";
-import { AGGREGATES_FOLDER, MODEL_FILE, PROVENANCE_FILE, requireSafeName, SPEC_FILE } from "./layout.ts";
+import { AGGREGATES_FOLDER, DEFAULT_CLASS, MODEL_FILE, PROVENANCE_FILE, requireSafeName, SPEC_FILE } from "./layout.ts";
 import { type LiveDefinition, type LiveInput, liveFiles } from "./live-definition.ts";
 import { manifestFile, scenarioHash } from "./manifest.ts";
 import { metadataFile } from "./metadata.ts";
@@ -10,7 +10,14 @@ import { manifestProvenance, readProvenance } from "./provenance.ts";
 import { runFile, type SnapshotWarning } from "./run-file.ts";
 import { chooseRunIds, type RunIdChoice } from "./run-id.ts";
 import { selectSeries } from "./select-series.ts";
-import { edgeSeriesEntry, nodeSeriesEntry, type SeriesEntry } from "./series-file.ts";
+import {
+  type EncodedSeries,
+  edgeSeries,
+  nodeSeries,
+  type SeriesEncoder,
+  type SeriesEntry,
+  wholeSeries,
+} from "./series-file.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 import { normaliseSpec } from "./spec-text.ts";
 import { simulationTelemetryManifest } from "./telemetry-manifest.ts";
@@ -61,17 +68,22 @@ export interface EdgeSeries {
   readonly values: Float64Array;
 }
 
-/** A whole run folder in memory. */
-export interface RunFolder {
+/** A run folder that is made file by file, so that it need not be in memory whole. */
+export interface RunFolderStream {
   /** What run.json says; differs from the folder's name only for explicit ids. */
   readonly runId: string;
   readonly folderName: string;
-  /** In writing order; manifest.json is last. */
-  readonly files: readonly SnapshotFile[];
-  /** Folders that stay empty. */
-  readonly emptyFolders: readonly string[];
   readonly scenarioHash: string;
   readonly modelHash: string;
+  /** Folders that stay empty. */
+  readonly emptyFolders: readonly string[];
+  /** The files in writing order; manifest.json is last. To be gone through once. */
+  readonly files: Iterable<SnapshotFile>;
+}
+
+/** A whole run folder in memory. */
+export interface RunFolder extends RunFolderStream {
+  readonly files: readonly SnapshotFile[];
   /** By series id, in writing order. */
   readonly seriesHashes: ReadonlyMap<string, string>;
 }
@@ -82,16 +94,65 @@ export interface RunFolder {
  * warning whose value is not finite.
  */
 export function assembleRun(input: SnapshotInput): RunFolder {
-  const grid: TimeGrid = { ...input.model.grid, bins: input.bins };
-  const evaluated = new Map(input.series.map(({ id, values }) => [id, values]));
-  const spec = normaliseSpec(input.modelText, new Set(evaluated.keys()));
+  const seriesHashes = new Map<string, string>();
+  const stream = streamRun(input, {
+    encoder: wholeSeries,
+    onSeries: ({ name, hash }) => seriesHashes.set(name.id, hash),
+  });
+  return { ...stream, files: [...stream.files], seriesHashes };
+}
+
+export interface StreamOptions {
+  /** Default: every series from its beginning. */
+  readonly encoder?: SeriesEncoder;
+  readonly onSeries?: (entry: SeriesEntry) => void;
+}
+
+/** The same, file by file; what `assembleRun` throws may then come while the files are gone through. */
+export function streamRun(input: SnapshotInput, options: StreamOptions = {}): RunFolderStream {
+  const spec = normaliseSpec(input.modelText, new Set(input.series.map(({ id }) => id)));
   const modelFile = markedFile(MODEL_FILE, spec.text);
   const modelHash = sha256(modelFile.bytes);
   const scenario = scenarioHash(spec.text, input.requestedSeed);
-  const { runId, folderName } = chooseRunIds(input.runId, scenario, input.inputHash);
+  const ids = chooseRunIds(input.runId, scenario, input.inputHash);
+  const parts = { spec, modelFile, modelHash, scenario, ...ids };
+  return {
+    ...ids,
+    scenarioHash: scenario,
+    modelHash,
+    emptyFolders: [AGGREGATES_FOLDER],
+    files: distinctSafePaths(runFiles(input, parts, options)),
+  };
+}
 
-  const { entries, classIds } = writtenSeries(input, evaluated, spec.referencedSeries);
+interface Parts {
+  readonly spec: ReturnType<typeof normaliseSpec>;
+  readonly modelFile: SnapshotFile;
+  readonly modelHash: string;
+  readonly scenario: string;
+  readonly runId: string;
+  readonly folderName: string;
+}
+
+function* runFiles(input: SnapshotInput, parts: Parts, options: StreamOptions): Generator<SnapshotFile> {
+  const { spec, modelFile, modelHash, scenario, runId, folderName } = parts;
+  const encoder = options.encoder ?? wholeSeries;
+  const grid: TimeGrid = { ...input.model.grid, bins: input.bins };
   const declared = input.model.classes;
+  yield markedFile(SPEC_FILE, spec.text);
+  yield modelFile;
+  const provenance = readProvenance(input.provenance);
+  yield metadataFile({ specText: spec.text, provenance, modelHash, receivedAtUtc: input.now() });
+  if (input.provenance !== null) yield markedFile(PROVENANCE_FILE, input.provenance);
+  const entries: SeriesEntry[] = [];
+  const classIds: string[] = [];
+  for (const { entry, file } of writtenSeries(input, spec.referencedSeries, encoder)) {
+    yield file;
+    entries.push(entry);
+    const isClass = entry.name.classId !== DEFAULT_CLASS;
+    if (isClass) classIds.push(entry.name.classId);
+    options.onSeries?.(entry);
+  }
   const override = (input.classCoverage ?? "").trim().toLowerCase();
   const coverage =
     override === ""
@@ -100,66 +161,45 @@ export function assembleRun(input: SnapshotInput): RunFolder {
           classIds,
         )
       : override;
-
-  const files: SnapshotFile[] = [markedFile(SPEC_FILE, spec.text), modelFile];
-  const provenance = readProvenance(input.provenance);
-  files.push(metadataFile({ specText: spec.text, provenance, modelHash, receivedAtUtc: input.now() }));
-  if (input.provenance !== null) files.push(markedFile(PROVENANCE_FILE, input.provenance));
-  files.push(...entries.map(({ file }) => file));
-  files.push(
-    runFile({
-      runId,
-      inputHash: input.inputHash,
-      grid,
-      modelHash,
-      scenarioHash: scenario,
-      createdUtc: input.now(),
-      classCoverage: coverage,
-      warnings: input.warnings,
-      series: entries,
-      classes: declared,
-    }),
-  );
+  yield runFile({
+    runId,
+    inputHash: input.inputHash,
+    grid,
+    modelHash,
+    scenarioHash: scenario,
+    createdUtc: input.now(),
+    classCoverage: coverage,
+    warnings: input.warnings,
+    series: entries,
+    classes: declared,
+  });
   const manifestCreatedUtc = input.now();
-  files.push(indexFile({ grid, series: entries, classes: declared, classCoverage: coverage }));
+  yield indexFile({ grid, series: entries, classes: declared, classCoverage: coverage });
   if (input.hasTelemetryManifest === true) {
-    files.push(
-      simulationTelemetryManifest({
-        grid,
-        authoredBinUnit: authoredBinUnit(spec.text) ?? grid.binUnit,
-        warnings: [...input.warnings, ...(input.telemetryWarnings ?? [])],
-        runId: folderName,
-        scenarioHash: scenario,
-        modelHash,
-        capturedAtUtc: input.now(),
-      }),
-    );
+    yield simulationTelemetryManifest({
+      grid,
+      authoredBinUnit: authoredBinUnit(spec.text) ?? grid.binUnit,
+      warnings: [...input.warnings, ...(input.telemetryWarnings ?? [])],
+      runId: folderName,
+      scenarioHash: scenario,
+      modelHash,
+      capturedAtUtc: input.now(),
+    });
   }
   if (input.live !== undefined) {
-    files.push(...liveFiles(input.live.definition, input.live.inputs, new Set(entries.map(({ name }) => name.id))));
+    const written = new Set(entries.map(({ name }) => name.id));
+    yield* liveFiles(input.live.definition, input.live.inputs, written, encoder);
   }
-  files.push(...(input.extraFiles ?? []));
-  files.push(
-    manifestFile({
-      scenarioHash: scenario,
-      modelHash,
-      seed: input.requestedSeed,
-      series: entries,
-      createdUtc: manifestCreatedUtc,
-      provenance: manifestProvenance(input.provenance, input.inputHash),
-      classes: declared,
-    }),
-  );
-  requireDistinctSafePaths(files);
-  return {
-    runId,
-    folderName,
-    files,
-    emptyFolders: [AGGREGATES_FOLDER],
+  yield* input.extraFiles ?? [];
+  yield manifestFile({
     scenarioHash: scenario,
     modelHash,
-    seriesHashes: new Map(entries.map(({ name, hash }) => [name.id, hash])),
-  };
+    seed: input.requestedSeed,
+    series: entries,
+    createdUtc: manifestCreatedUtc,
+    provenance: manifestProvenance(input.provenance, input.inputHash),
+    classes: declared,
+  });
 }
 
 /** `yyyy-MM-ddTHH:mm:ss.fffffffZ`. @param ms milliseconds since the Unix epoch */
@@ -167,30 +207,23 @@ export function roundTripUtc(ms: number): string {
   return new Date(ms).toISOString().replace("Z", "0000Z");
 }
 
-function writtenSeries(
+function* writtenSeries(
   input: SnapshotInput,
-  evaluated: ReadonlyMap<string, Float64Array>,
   referenced: readonly string[],
-): { entries: readonly SeriesEntry[]; classIds: readonly string[] } {
+  encoder: SeriesEncoder,
+): Generator<EncodedSeries> {
+  const evaluated = new Map(input.series.map((series) => [series.id, series]));
   const outputs = input.model.outputs.map(({ series }) => series);
-  const entries: SeriesEntry[] = [];
-  const classIds: string[] = [];
   for (const id of selectSeries({ outputs, evaluated: [...evaluated.keys()], referenced })) {
-    const values = evaluated.get(id);
+    const values = evaluated.get(id)?.values;
     invariant(values !== undefined && values.length === input.bins, `series '${id}' has ${input.bins} values`);
-    entries.push(nodeSeriesEntry(id, values));
-    for (const { classId, values: share } of input.classSeries?.get(id) ?? []) {
-      if (!share.some(Number.isFinite)) continue;
-      entries.push(nodeSeriesEntry(id, share, classId));
-      classIds.push(classId);
+    yield nodeSeries(id, values, encoder);
+    for (const share of input.classSeries?.get(id) ?? []) {
+      const { classId, values: shares } = share;
+      if (shares.some(Number.isFinite)) yield nodeSeries(id, shares, encoder, classId);
     }
   }
-  for (const { edgeId, metric, classId, values } of input.edgeSeries ?? []) {
-    const entry = edgeSeriesEntry(edgeId, metric, classId, values);
-    entries.push(entry);
-    if (classId !== null && entry.name.classId !== "DEFAULT") classIds.push(classId);
-  }
-  return { entries, classIds };
+  for (const edge of input.edgeSeries ?? []) yield edgeSeries(edge, edge.values, encoder);
 }
 
 function authoredBinUnit(specText: string): string | null {
@@ -198,19 +231,19 @@ function authoredBinUnit(specText: string): string | null {
 }
 
 /** FlowTime would let the later file win; then the hashes of the folder would not hold. */
-function requireDistinctSafePaths(files: readonly SnapshotFile[]): void {
+function* distinctSafePaths(files: Iterable<SnapshotFile>): Generator<SnapshotFile> {
   const seen = new Set<string>();
-  for (const { path } of files) {
+  for (const file of files) {
+    const { path } = file;
     for (const component of path.split("/")) requireSafeName(component, `Path '${path}'`);
     if (seen.has(path)) {
       throw new SnapshotError(
         "path_collision",
         `Two parts of the run would be written to '${path}'. Rename one of them.`,
-        {
-          facts: { path },
-        },
+        { facts: { path } },
       );
     }
     seen.add(path);
+    yield file;
   }
 }

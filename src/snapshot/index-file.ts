@@ -1,7 +1,7 @@
 import type { ModelClass, TimeGrid } from "../model/model.ts";
 import type { ClassCoverage } from "./class-coverage.ts";
 import { indentedJson, type JsonValue } from "./dotnet-json.ts";
-import { DEFAULT_CLASS, INDEX_FILE, SERIES_UNIT } from "./layout.ts";
+import { DEFAULT_CLASS, INDEX_FILE, SERIES_UNIT, seriesPath } from "./layout.ts";
 import type { SeriesEntry } from "./series-file.ts";
 import { markedFile, type SnapshotFile } from "./text-file.ts";
 
@@ -26,10 +26,10 @@ export function indexFile({ grid, series, classes, classCoverage }: IndexInput):
   const index: JsonValue = {
     schemaVersion: 1,
     grid: { bins: grid.bins, binSize: grid.binSize, binUnit: grid.binUnit, timezone: "UTC" },
-    series: series.map(({ name, kind, points, hash, file }) => ({
+    series: series.map(({ name, kind, points, hash }) => ({
       id: name.id,
       kind,
-      path: file.path,
+      path: seriesPath(name.id),
       unit: SERIES_UNIT,
       componentId: name.componentId,
       class: name.classId,

@@ -1,6 +1,7 @@
 import type { BindingSpec } from "../model/bind.ts";
 import { indentedJson } from "./dotnet-json.ts";
-import { nodeSeriesEntry } from "./series-file.ts";
+import { nodeSeriesName, seriesPath } from "./layout.ts";
+import type { SeriesEncoder } from "./series-file.ts";
 import { plainFile, type SnapshotFile } from "./text-file.ts";
 
 /**
@@ -25,24 +26,28 @@ export interface LiveInput {
  * @param inputs all series that telemetry feeds, in column order
  * @param written ids of the series that the folder holds anyway (`id@ID@CLASS`)
  */
-export function liveFiles(
+export function* liveFiles(
   definition: LiveDefinition,
   inputs: readonly LiveInput[],
   written: ReadonlySet<string>,
-): readonly SnapshotFile[] {
-  const files: SnapshotFile[] = [];
-  const listed = inputs.map(({ seriesId, values }) => {
-    const { name, file } = nodeSeriesEntry(seriesId, values);
-    if (written.has(name.id)) return { seriesId, path: file.path };
+  encoder: SeriesEncoder,
+): Generator<SnapshotFile> {
+  const listed: { readonly seriesId: string; readonly path: string }[] = [];
+  for (const { seriesId, values } of inputs) {
+    const { id } = nodeSeriesName(seriesId);
+    if (written.has(id)) {
+      listed.push({ seriesId, path: seriesPath(id) });
+      continue;
+    }
     const path = `model/live/${seriesId}.csv`;
-    files.push({ path, bytes: file.bytes });
-    return { seriesId, path };
-  });
+    yield { path, bytes: encoder.encode(path, values).bytes };
+    listed.push({ seriesId, path });
+  }
   const text = indentedJson({
     schemaVersion: 1,
     model: definition.modelText,
     bindings: definition.bindings.map((binding) => (typeof binding === "string" ? binding : { ...binding })),
     inputs: listed,
   });
-  return [...files, plainFile(LIVE_FILE, text)];
+  yield plainFile(LIVE_FILE, text);
 }

@@ -2,7 +2,7 @@ import type { ModelClass, TimeGrid } from "../model/model.ts";
 import type { Warning } from "../protocol/run-event.ts";
 import { indentedJson, type JsonValue } from "./dotnet-json.ts";
 import { classList } from "./index-file.ts";
-import { RUN_FILE, SERIES_UNIT } from "./layout.ts";
+import { RUN_FILE, SERIES_UNIT, seriesPath } from "./layout.ts";
 import type { SeriesEntry } from "./series-file.ts";
 import { markedFile, type SnapshotFile } from "./text-file.ts";
 
@@ -49,7 +49,7 @@ export function runFile(input: RunFileInput): SnapshotFile {
       severity: warning.severity,
       edgeIds: warning.edgeIds ?? null,
     })),
-    series: input.series.map(({ name, file }) => ({ id: name.id, path: file.path, unit: SERIES_UNIT })),
+    series: input.series.map(({ name }) => ({ id: name.id, path: seriesPath(name.id), unit: SERIES_UNIT })),
     classes: classList(input.classes),
   };
   return markedFile(RUN_FILE, indentedJson(run));

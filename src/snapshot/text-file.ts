@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 
 /** A file of a run folder; `path` is relative to the folder, with forward slashes. */
 export interface SnapshotFile {
@@ -26,5 +26,10 @@ export function decodeText(bytes: Uint8Array): string {
 
 /** `sha256:` and 64 lower-case hex digits. */
 export function sha256(content: Uint8Array | string): string {
-  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
+  return hashText(createHash("sha256").update(content));
+}
+
+/** The same of a hash that has been given its content. */
+export function hashText(hash: Hash): string {
+  return `sha256:${hash.digest("hex")}`;
 }

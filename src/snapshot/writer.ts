@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { RunFolder } from "./assemble.ts";
+import type { RunFolderStream } from "./assemble.ts";
 import { requireSafeName } from "./layout.ts";
 import { SnapshotError, type SnapshotErrorCode } from "./snapshot-error.ts";
 import { diskFiles, type SnapshotFiles } from "./snapshot-files.ts";
@@ -26,7 +26,7 @@ export interface WriteOptions {
  * replaced is back in place, unless only the last step failed, which makes the new name durable. What a crash leaves is put
  * right by the next write of any process.
  */
-export function writeRunFolder(folder: RunFolder, options: WriteOptions): Promise<string> {
+export function writeRunFolder(folder: RunFolderStream, options: WriteOptions): Promise<string> {
   const files = options.files ?? diskFiles;
   return placeRunFolder(folder.folderName, options, (fresh) => fill(files, folder, fresh));
 }
@@ -65,15 +65,52 @@ export async function placeRunFolder(
   return target;
 }
 
-async function fill(files: SnapshotFiles, folder: RunFolder, directory: string): Promise<void> {
-  const folders = new Set([directory]);
-  for (const name of [...folder.emptyFolders, ...folder.files.map((file) => path.posix.dirname(file.path))]) {
-    for (let parent = name; parent !== "."; parent = path.posix.dirname(parent))
-      folders.add(path.join(directory, parent));
+/** @throws an error with code `ENOSPC`, before the disk is full */
+async function requireRoom(files: SnapshotFiles, directory: string, bytes: number): Promise<void> {
+  if ((await files.roomBytes(directory)) >= bytes) return;
+  throw Object.assign(new Error("too little space would stay free"), { code: "ENOSPC", path: directory });
+}
+
+/** Takes a run folder away in one step, then removes it. Nothing happens when there is none of that name. */
+export async function removeRunFolder(folderName: string, options: WriteOptions): Promise<void> {
+  const files = options.files ?? diskFiles;
+  requireSafeName(folderName, `Run id '${folderName}'`);
+  const root = path.resolve(options.root);
+  const target = path.join(root, folderName);
+  const staging = path.join(path.resolve(options.stagingRoot), `${STAGING_PREFIX}${writerTag()}-${files.uniqueName()}`);
+  if (!(await files.exists(target))) return;
+  try {
+    await files.createFolder(staging);
+    await files.rename(target, path.join(staging, "removed"));
+    await files.syncFolder(root);
+    await files.remove(staging);
+  } catch (error) {
+    throw asSnapshotError(error, target);
   }
-  for (const name of folders) await files.createFolder(name);
-  for (const file of folder.files) await files.writeFile(path.join(directory, file.path), file.bytes);
-  for (const name of folders) await files.syncFolder(name);
+}
+
+/** Discards what writers left that are no longer alive, and puts back what they had moved aside. */
+export async function sweepStaging(options: WriteOptions): Promise<void> {
+  await sweepStale(options.files ?? diskFiles, path.resolve(options.stagingRoot), path.resolve(options.root));
+}
+
+async function fill(files: SnapshotFiles, folder: RunFolderStream, directory: string): Promise<void> {
+  const made = new Set<string>();
+  const make = async (name: string): Promise<void> => {
+    if (made.has(name)) return;
+    if (name !== directory) await make(path.dirname(name));
+    made.add(name);
+    await files.createFolder(name);
+  };
+  await make(directory);
+  for (const name of folder.emptyFolders) await make(path.join(directory, name));
+  for (const file of folder.files) {
+    const target = path.join(directory, file.path);
+    await requireRoom(files, directory, file.bytes.length);
+    await make(path.dirname(target));
+    await files.writeFile(target, file.bytes);
+  }
+  for (const name of made) await files.syncFolder(name);
 }
 
 async function putInPlace(

@@ -4,7 +4,7 @@ import { type QueryRun, seriesKey } from "../../src/analysis/query/query-run.ts"
 import { StateQuery } from "../../src/analysis/query/state-query.ts";
 import { shortestText } from "../../src/lib/dotnet-number.ts";
 import { parseModel } from "../../src/model/parse.ts";
-import type { RunValues } from "../../src/runtime/live-run.ts";
+import type { RunValues } from "../../src/runtime/run-image.ts";
 
 /** What model/metadata.json of our run folder says; answers repeat it. */
 interface StoredFacts {

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { decodeFrames } from "../../src/ingest/decode.ts";
+import type { CreateRunRequest } from "../../src/protocol/run.ts";
+import { imageOf } from "../../src/runtime/run-image.ts";
 import type { RunLoop } from "../../src/runtime/run-loop.ts";
 import { type FakeParts, fakeParts } from "../support/engine-parts.ts";
 import { FakeSink } from "../support/fake-sink.ts";
@@ -12,8 +14,8 @@ import { modelText } from "../support/model-builder.ts";
 const BINS = 40;
 const MODEL = modelText({ nodes: ["a=1s", "double: a * 2"], bins: BINS });
 
-function create(parts: FakeParts, checkpointEvery: number): Promise<RunLoop> {
-  return parts.registry.create({ mode: "live", model: MODEL, bindings: ["a"], checkpointEvery });
+function create(parts: FakeParts, checkpointEvery: number, more: Partial<CreateRunRequest> = {}): Promise<RunLoop> {
+  return parts.registry.create({ mode: "live", model: MODEL, bindings: ["a"], checkpointEvery, ...more });
 }
 
 const submit = (loop: RunLoop, bin: number) =>
@@ -84,8 +86,30 @@ test("an image is of its moment, whatever comes while it is written", async () =
   const loop = await create(parts, 2);
   for (let bin = 0; bin < 6; bin++) await submit(loop, bin);
   const [image] = parts.snapshots.images;
-  expect([...image!.series.find(({ id }) => id === "double")!.values]).toEqual([0, 2]);
+  const { series } = imageOf(image!, loop.run.plan, null);
+  expect([...series.find(({ id }) => id === "double")!.values]).toEqual([0, 2]);
   expect(image).toMatchObject({ bins: 2, hash: loop.run.hash(1), seq: 2 });
+});
+
+test("of a run that keeps two, older snapshots are removed once a newer one is noted", async () => {
+  const parts = fakeParts();
+  const loop = await create(parts, 2, { keep: 2 });
+  for (let bin = 0; bin < 8; bin++) {
+    await submit(loop, bin);
+    await settle();
+  }
+  expect(parts.snapshots.removed.map(({ sealedBin }) => sealedBin)).toEqual([1, 3]);
+});
+
+test("a correction of what was written makes the next checkpoint another snapshot", async () => {
+  const parts = fakeParts();
+  const loop = await create(parts, 100, { latePolicy: "revise" });
+  await submit(loop, 0);
+  const first = await loop.checkpoint();
+  expect(await loop.checkpoint()).toEqual(first);
+  await loop.submit([{ line: 1, frame: { type: "telemetry", binIndex: 0, seriesId: "a", value: 77, revision: 1 } }]);
+  expect((await loop.checkpoint()).seq).toBeGreaterThan(first.seq);
+  expect(parts.snapshots.images.map(({ changedFrom }) => changedFrom)).toEqual([0, 0]);
 });
 
 test("snapshots that fail are told, every time, and the run goes on to its end", async () => {

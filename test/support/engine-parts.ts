@@ -8,7 +8,7 @@ import { MemoryLogStore } from "../../src/log/memory-log.ts";
 import type { LogChunk, LogPosition, LogStore, TelemetryLog } from "../../src/log/telemetry-log.ts";
 import type { RunId } from "../../src/protocol/ids.ts";
 import type { SnapshotReference } from "../../src/protocol/run.ts";
-import type { RunImage } from "../../src/runtime/live-run.ts";
+import type { SnapshotRequest } from "../../src/runtime/run-image.ts";
 import type { SnapshotSink } from "../../src/runtime/run-loop.ts";
 import { RunRegistry, type RunStore } from "../../src/runtime/run-registry.ts";
 import type { EngineParts } from "../../src/server/parts.ts";
@@ -86,18 +86,29 @@ export class FaultyLogStore implements LogStore {
 
 /** Snapshots that a test lets through, fails, or leaves hanging. */
 export class FakeSnapshots implements SnapshotSink {
-  readonly images: RunImage[] = [];
-  #pending: { readonly image: RunImage; resolve(reference: SnapshotReference): void; reject(error: unknown): void }[] =
-    [];
+  readonly images: SnapshotRequest[] = [];
+  readonly removed: SnapshotReference[] = [];
+  #pending: {
+    readonly image: SnapshotRequest;
+    resolve(reference: SnapshotReference): void;
+    reject(error: unknown): void;
+  }[] = [];
   /** What becomes of a snapshot: written at once, refused at once, or neither until `release` or `refuse`. */
   behaviour: "write" | "fail" | "hang" = "write";
 
-  write(image: RunImage): Promise<SnapshotReference> {
+  write(image: SnapshotRequest): Promise<SnapshotReference> {
     this.images.push(image);
     if (this.behaviour === "write") return Promise.resolve(referenceOf(image));
     if (this.behaviour === "fail") return Promise.reject(new Error("the disk of the snapshots is gone"));
     return new Promise((resolve, reject) => this.#pending.push({ image, resolve, reject }));
   }
+
+  async remove(reference: SnapshotReference): Promise<void> {
+    this.removed.push(reference);
+  }
+  async sweep(): Promise<void> {}
+  async forget(): Promise<void> {}
+  async close(): Promise<void> {}
 
   /** Lets what hangs be written. */
   release(): void {
@@ -105,7 +116,7 @@ export class FakeSnapshots implements SnapshotSink {
   }
 }
 
-function referenceOf({ definition, bins }: RunImage): SnapshotReference {
+function referenceOf({ definition, bins }: SnapshotRequest): SnapshotReference {
   const snapshotRunId = `${definition.runId}_${bins}`;
   return { snapshotRunId, sealedBin: bins - 1, path: `/snapshots/${snapshotRunId}` };
 }
@@ -124,6 +135,7 @@ export function memoryStore(): RunStore {
   return {
     write: (block, rows) => void blocks.set(block, rows.slice()),
     read: (block) => blocks.get(block)!,
+    descriptor: null,
     close: () => {},
   };
 }

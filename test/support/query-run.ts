@@ -1,5 +1,5 @@
 import type { QueryRun } from "../../src/analysis/query/query-run.ts";
-import type { RunValues } from "../../src/runtime/live-run.ts";
+import type { RunValues } from "../../src/runtime/run-image.ts";
 
 /** A query over what a run evaluated, with facts of no consequence. */
 export function queryRunOf({ plan, bins, series, classSeries, edgeSeries, warnings }: RunValues): QueryRun {

@@ -20,6 +20,7 @@ export interface IngestOptions extends EngineOptions {
   readonly speed: string;
   readonly watch?: boolean;
   readonly checkpointEvery?: string;
+  readonly keep?: string;
   readonly latePolicy?: LatePolicy;
   readonly historyBins?: string;
   readonly gapPolicy?: GapPolicy;
@@ -203,9 +204,10 @@ function bindingOf(text: string): BindingRequest {
 
 /** What a run that this command creates is asked to be. */
 function runSettings(options: IngestOptions): Partial<CreateRunRequest> {
-  const { checkpointEvery: every, latePolicy, historyBins, gapPolicy } = options;
+  const { checkpointEvery: every, latePolicy, keep, historyBins, gapPolicy } = options;
   return {
     ...(every === undefined ? {} : { checkpointEvery: wholeNumber("--checkpoint-every", every, 1) }),
+    ...(keep === undefined ? {} : { keep: wholeNumber("--keep", keep, 1) }),
     ...(latePolicy === undefined ? {} : { latePolicy }),
     ...(historyBins === undefined ? {} : { historyBins: wholeNumber("--history-bins", historyBins, 1) }),
     ...(gapPolicy === undefined ? {} : { gapPolicy }),

@@ -7,7 +7,7 @@ import { assembleRun, roundTripUtc, type SnapshotInput } from "../../../src/snap
 import { classCoverage } from "../../../src/snapshot/class-coverage.ts";
 import { compactJson } from "../../../src/snapshot/dotnet-json.ts";
 import { scenarioHash } from "../../../src/snapshot/manifest.ts";
-import { nodeSeriesEntry } from "../../../src/snapshot/series-file.ts";
+import { nodeSeries, wholeSeries } from "../../../src/snapshot/series-file.ts";
 import { decodeText } from "../../../src/snapshot/text-file.ts";
 import { describeWithReference } from "../../support/reference.ts";
 
@@ -215,7 +215,7 @@ test("round-trip time has seven fractional digits", () => {
 
 describe("known answers of artifacts.md, Appendix F", () => {
   test("series file", () => {
-    const { hash } = nodeSeriesEntry("x", new Float64Array(8).fill(8));
+    const { hash } = nodeSeries("x", new Float64Array(8).fill(8), wholeSeries).entry;
     expect(hash).toBe("sha256:dd7cefe39e32c11ff845cdf3702f7f50ba0e9d3f6a5043cefba0482e133ab020");
   });
 

@@ -11,11 +11,15 @@ class ScriptedDisk implements SnapshotFiles {
   readonly files = new Map<string, string>();
   readonly folders = new Set<string>(["/"]);
   readonly durable = new Set<string>();
+  freeSpace = Number.POSITIVE_INFINITY;
   steps = 0;
   crashAt = Number.POSITIVE_INFINITY;
   failAt: { readonly step: number; readonly code: string } | null = null;
   #names = 0;
 
+  async roomBytes(): Promise<number> {
+    return this.freeSpace;
+  }
   async createFolder(path: string): Promise<void> {
     this.#step();
     for (let at = path; at !== "/"; at = parentOf(at)) this.folders.add(at);
