@@ -1,5 +1,5 @@
 // Snapshots from the thread that writes them are those that the same run gives in memory.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { imageOf, type SnapshotRequest } from "../../../src/runtime/run-image.ts";
@@ -52,11 +52,14 @@ test("snapshots of a run as it grows, is corrected, and goes on", async () => {
 test("a snapshot that cannot be written is refused with its reason; the thread goes on", async () => {
   const root = tempFolder();
   const request = foldScenario(pipelineScenario(1, 8)).snapshotRequest();
-  const nowhere = new ThreadSnapshots({ root: "/proc/flowtime", stagingRoot: "/proc/flowtime/.staging" });
+  const file = path.join(root, "a-file");
+  const blocked = path.join(file, "runs");
+  writeFileSync(file, "");
+  const nowhere = new ThreadSnapshots({ root: blocked, stagingRoot: path.join(blocked, ".staging") });
   const somewhere = new ThreadSnapshots({ root, stagingRoot: path.join(root, ".staging") });
   try {
     for (let time = 0; time < 2; time++) {
-      await expect(nowhere.write(request)).rejects.toThrow(/^Run folder '\/proc\/flowtime.*was not written/);
+      await expect(nowhere.write(request)).rejects.toThrow(/^Run folder '.*a-file.* was not written/);
     }
     expect((await somewhere.write(request)).sealedBin).toBe(7);
   } finally {
