@@ -387,7 +387,21 @@ export class LiveRun {
     return { event: "checkpoint", data: this.lastCheckpoint };
   }
 
-<<<<<<< HEAD
+  /** Whether the newest snapshot holds every bin as it is now. */
+  get isWritten(): boolean {
+    return this.lastCheckpoint?.sealedBin === this.evaluatedBin && this.lastCheckpointHash === this.hash();
+  }
+
+  /** Snapshots that may still be there, oldest first. */
+  get checkpoints(): readonly SnapshotReference[] {
+    return this.written;
+  }
+
+  /** All but the newest are gone. */
+  forgetCheckpoints(keep: number): void {
+    this.written = this.written.slice(-keep);
+  }
+
   /** Newest evaluated bins, oldest first, as they stand now. */
   recentBins(): readonly PublishedBin[] {
     return [...this.recent];
@@ -396,28 +410,13 @@ export class LiveRun {
   /** What was published of a bin. */
   updateOf(bin: PublishedBin): RunUpdate {
     return this.teller.update(bin);
-=======
-  /** Whether the newest snapshot holds every bin as it is now. */
-  get isWritten(): boolean 
-    return this.lastCheckpoint?.sealedBin === this.evaluatedBin && this.lastCheckpointHash === this.hash();
-
-  /** Snapshots that may still be there, oldest first. */
-  get checkpoints(): readonly SnapshotReference[] 
-    return this.written;
-
-  /** All but the newest are gone. */
-  forgetCheckpoints(keep: number): void 
-    this.written = this.written.slice(-keep);
-
-  /** Newest evaluated bins, oldest first, as they were published. */
-  recentUpdates(): readonly RunUpdate[] 
-    return this.recent;
->>>>>>> ca94534 (feat(snapshot,runtime): snapshots from a thread of their own, at the cost of what is new)
+  }
 
   /** Every active warning: of the run, of the window, of ingestion. Told with a bin, so there is none before the first. */
-  activeWarnings(): readonly Warning[] 
+  activeWarnings(): readonly Warning[] {
     if (this.evaluated === 0) return [];
     return [...this.analyser.activeLive(), ...this.ingestWarnings.active()];
+  }
 
   /** Values at the newest evaluated bin. */
   newestState(): Pick<LiveState, "series" | "nodes" | "edges" | "startUtc"> {
@@ -501,8 +500,9 @@ export class LiveRun {
   }
 
   /** One series over all evaluated bins. */
-  values(seriesId: string): Float64Array 
+  values(seriesId: string): Float64Array {
     return this.history.column(this.plan.columnOf.get(seriesId)!);
+  }
 
   /** How one value comes about. @throws ExplainError */
   explain(request: ExplainRequest): Explanation {
@@ -515,96 +515,6 @@ export class LiveRun {
     };
     return explainSeries(this.plan, values, request);
   }
-
-<<<<<<< HEAD
-  private classSeries(): RunImage["classSeries"] 
-    return new Map(
-      this.plan.classSeries.map(({ nodeId, order, columns }) => {
-        const columnOf = new Map(columns.map(({ classId, column }) => [fold(classId), column]));
-        const classes = this.presentClasses(order).map((classId) => ({
-          classId,
-          values: this.history.column(columnOf.get(fold(classId))!),
-        }));
-        return [nodeId, classes] as const;
-      }),
-    );
-
-  private edgeSeries(): RunImage["edgeSeries"] {
-    // A total and the classes behind it, which come in the order in which they have come up.
-    const groups: EdgeSeriesColumn[][] = [];
-    for (const entry of this.plan.edgeSeries) {
-      if (entry.classId === null) groups.push([entry]);
-      else groups.at(-1)!.push(entry);
-    }
-    return groups.flatMap(([total, ...classes]) => {
-      const order = classes[0]?.order ?? NO_CLASSES;
-      const present = this.presentClasses(order).flatMap((classId) =>
-        classes.filter((entry) => fold(entry.classId ?? "") === fold(classId)),
-      );
-      return [total!, ...present].flatMap(({ edgeId, metric, classId, column, needsPositive }) => {
-        const values = this.history.column(column);
-        return needsPositive && !values.some((value) => value > 0) ? [] : [{ edgeId, metric, classId, values }];
-      });
-    });
-  }
-
-  /** Classes that have come up so far. */
-  private presentClasses(order: ClassOrder): readonly string[] {
-    const { row } = this.evaluator;
-    return classesInOrder(order, (column) => row[column]!);
-  }
-
-  private fileSeries(): RunImage["fileSeries"] {
-    const { bound, columns, model } = this.plan;
-    return bound.flatMap(({ column, feeds }) => {
-      const feed = feeds[0];
-      if (columns[column]!.origin !== "telemetry" || feed === undefined) return [];
-      const node = model.topology?.nodes.find(({ id }) => id === feed.nodeId);
-      const reference = node?.semantics.series[feed.role];
-      return reference === undefined ? [] : [{ reference, values: this.history.column(column) }];
-    });
-  }
-=======
-  private nodeDeltas(cells: SealedCells, row: Float64Array): NodeDelta[] {
-    const deltas = this.metrics.nodes.map(({ id, metrics: names }, node) => {
-      const metrics: Record<string, MetricValue> = {};
-      names.forEach((name, metric) => {
-        metrics[name] = metricValue(this.metrics.value(node, metric));
-      });
-      return { id, metrics, gaps: undefined as string[] | undefined };
-    });
-    this.gapRoles.forEach((roles, input) => {
-      if (cells.present[input] === 1 && !Number.isNaN(cells.values[input])) return;
-      for (const { node, role } of roles) {
-        const delta = deltas[node]!;
-        if (!delta.gaps?.includes(role)) delta.gaps = [...(delta.gaps ?? []), role];
-      }
-    });
-    return deltas.map(({ id, metrics, gaps }, node) => {
-      const byClass = this.classes.ofNode(node, row);
-      return { id, metrics, ...(gaps === undefined ? {} : { gaps }), ...(byClass === null ? {} : { byClass }) };
-    });
-  }
-}
-
-/** For every input of the plan, the node metrics that show its gaps. */
-function gapRoles(plan: Plan, metrics: NodeMetrics): { node: number; role: string }[][] {
-  const nodeOf = new Map(metrics.nodes.map(({ id }, index) => [id, index]));
-  const hasTopology = (plan.model.topology?.nodes.length ?? 0) > 0;
-  const totals = new Set(plan.bound.flatMap(({ seriesId, classId }) => (classId === null ? [seriesId] : [])));
-  return plan.bound.map(({ seriesId, classId, feeds }) => {
-    const whole = hasTopology
-      ? feeds.map(({ nodeId, role }) => ({ nodeId, role: role as string }))
-      : [{ nodeId: seriesId, role: "value" }];
-    const ofClass = classId === null ? [] : whole.map(({ nodeId, role }) => ({ nodeId, role: `${role}@${classId}` }));
-    // The sum of classes lacks what one of them lacks.
-    const roles = [...(classId === null || !totals.has(seriesId) ? whole : []), ...ofClass];
-    return roles.flatMap(({ nodeId, role }) => {
-      const node = nodeOf.get(nodeId);
-      return node === undefined ? [] : [{ node, role }];
-    });
-  });
->>>>>>> ca94534 (feat(snapshot,runtime): snapshots from a thread of their own, at the cost of what is new)
 }
 
 function toUpdate(transition: ReturnType<Analyser["feed"]>[number]): WarningUpdate {
