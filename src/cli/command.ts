@@ -56,7 +56,7 @@ export function wholeNumber(name: string, text: string, min: number, max: number
   return value;
 }
 
-/** Text of a file a user named, or of stdin for `-`. @throws CliError `file_not_found`, `file_unreadable`, `usage` */
+/** Text of a file a user named, or of stdin for `-`, without a byte-order mark. @throws CliError `file_not_found`, `file_unreadable`, `usage` */
 export async function readInput(name: string, context: CommandContext): Promise<string> {
   if (name === "-") {
     if (context.stdin.isTTY) {
@@ -64,15 +64,19 @@ export async function readInput(name: string, context: CommandContext): Promise<
     }
     const chunks: Uint8Array[] = [];
     for await (const chunk of context.stdin) chunks.push(chunk as Uint8Array);
-    return Buffer.concat(chunks).toString("utf8");
+    return withoutMark(Buffer.concat(chunks).toString("utf8"));
   }
   // Loaded here: three milliseconds that `flowtime --help` need not pay.
   const { readFile } = await import("node:fs/promises");
   try {
-    return await readFile(name, "utf8");
+    return withoutMark(await readFile(name, "utf8"));
   } catch (error) {
     throw fileError(name, error);
   }
+}
+
+function withoutMark(text: string): string {
+  return text.startsWith("\uFEFF") ? text.slice(1) : text;
 }
 
 /** What a path is, null when there is nothing. */

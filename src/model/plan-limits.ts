@@ -16,7 +16,7 @@ export const MAX_STATE_CELLS = 2 ** 27;
  * Most steps of compiling how classes share the series: visits of a node, and columns made or found again. Rounds repeat
  * while classes travel against the evaluation order, so a plan with few columns can take long; this many take some seconds.
  */
-export const MAX_PLAN_STEPS = 5_000_000;
+export const MAX_PLAN_STEPS = 3_000_000;
 
 /** Thrown while a plan grows beyond a limit; `compileModel` makes a finding of it. */
 export class PlanTooLarge extends Error {

@@ -54,6 +54,14 @@ describe("a broken YAML", () => {
     expectMessage(result, 1, "1 error");
   });
 
+  test("is not taken for one because of a byte-order mark, from a file or a pipe", async () => {
+    const marked = `\uFEFF${readFileSync(fixture("models/hello.yaml"), "utf8")}`;
+    const file = path.join(tempFolder(), "marked.yaml");
+    writeFileSync(file, marked);
+    expectMessage(await cli.run(["validate", file]), 0);
+    expectMessage(await cli.run(["validate", "-"], { input: marked }), 0);
+  });
+
   test("is not run", async () => {
     const out = path.join(tempFolder(), "out");
     const result = await cli.run(["run", fixture("models/broken-yaml.yaml"), "--out", out]);

@@ -221,6 +221,9 @@ function checkAgainstOracle(run: LiveRun, plan: Plan, reference: ReferenceLedger
     ({ nodeId, columns }) => image.classSeries.get(nodeId)!.length === columns.length,
   );
   if (!isDecided) return;
+  // What SHIFT reads of a later node (no operator tells it from an earlier one) has the classes of both sides from the start, whichever wins.
+  const readsAhead = plan.operators.some(({ op }) => op === "shift");
+  if (readsAhead && plan.operators.some(({ op }) => op === "winningSide")) return;
   const expected = batchRun(plan, bins, ...fed(plan, bins, reference));
   for (const id of plan.columnOf.keys()) {
     expect(bits(run.values(id)), `${id} after ${bins} bins of\n${model.text}`).toEqual(bits(expected.totals.get(id)!));

@@ -22,7 +22,7 @@ export async function run(file: string, options: RunOptions, context: CommandCon
   const seed = options.seed === undefined ? null : wholeNumber("--seed", options.seed, MIN_SEED, MAX_SEED);
   const outDir = options.out ?? options.data;
   const provenance = options.provenance === undefined ? null : await readProvenance(options.provenance, context);
-  const modelText = withoutMark(await readInput(file, context));
+  const modelText = await readInput(file, context);
   const { runModel } = await import("../../runtime/run-model.ts");
   const result = await runModel({
     modelText,
@@ -47,7 +47,7 @@ export async function run(file: string, options: RunOptions, context: CommandCon
 
 /** The text of a provenance file, which goes into the run folder as it is. */
 async function readProvenance(file: string, context: CommandContext): Promise<string> {
-  const text = withoutMark(await readInput(file, context));
+  const text = await readInput(file, context);
   try {
     const root: unknown = JSON.parse(text);
     if (typeof root === "object" && root !== null && !Array.isArray(root)) return text;
@@ -55,8 +55,4 @@ async function readProvenance(file: string, context: CommandContext): Promise<st
     // Said below, in our words.
   }
   throw new CliError("usage", `${file} is no provenance: it must hold one JSON object.`);
-}
-
-function withoutMark(text: string): string {
-  return text.startsWith("\uFEFF") ? text.slice(1) : text;
 }
