@@ -1,7 +1,8 @@
 /**
  * Telemetry in: cells per second that come back as durable, over HTTP and over a pipe, beside the bare `JSON.parse` of
  * the same lines; and what the event loop waits for the disk, with the log in its own thread and without.
- * `FLOWTIME_BENCH_CELLS` (default 600,000) sets the amount, `FLOWTIME_BENCH_DIR` the disk.
+ * `FLOWTIME_BENCH_CELLS` (default 600,000) sets the amount, `FLOWTIME_BENCH_DIR` the disk, `FLOWTIME_BENCH_NODES` and
+ * `FLOWTIME_BENCH_HISTORY_BINS` the size of the run, `FLOWTIME_BENCH_ENGINE` options of the engine's Node.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,14 +22,19 @@ import { WorkerLogStore } from "../src/log/worker/worker-log-store.ts";
 import { parseRunId } from "../src/protocol/ids.ts";
 import { printMachine, printTable } from "./report.ts";
 
-const NODES = 100;
+const NODES = Number(process.env.FLOWTIME_BENCH_NODES ?? 100);
+/** Bins whose values and cells the engine holds; all by default. */
+const HISTORY_BINS = process.env.FLOWTIME_BENCH_HISTORY_BINS;
 const METRICS = ["arrivals", "served", "errors"] as const;
 const BINS = 10_000;
 const CELLS_PER_BIN = NODES * METRICS.length;
 const CELLS = Number(process.env.FLOWTIME_BENCH_CELLS ?? 600_000);
 const BATCH_LINES = 2_000;
+const BINS_A_BATCH = Math.ceil(BATCH_LINES / NODES);
 /** In order, so that no bin runs ahead of the others by more than may be open. */
 const IN_FLIGHT = 2;
+
+type Lines = Iterable<string>;
 
 const folder = mkdtempSync(path.join(process.env.FLOWTIME_BENCH_DIR ?? tmpdir(), "flowtime-bench-"));
 /** What users run, so that nobody's start through a compiler counts. */
@@ -87,31 +93,53 @@ async function compareWays(): Promise<void> {
     const client = new EngineClient({ baseUrl: url });
     const bins = Math.min(BINS - 1, Math.ceil(CELLS / CELLS_PER_BIN));
     const runs = Math.ceil(CELLS / (bins * CELLS_PER_BIN));
-    const rows = [["way", "cells", "seconds", "cells/s", "of JSON.parse", "engine MB before", "after"]];
+    const rows = [
+      ["way", "cells", "seconds", "cells/s", "of JSON.parse", "engine us/cell", "MB before", "a fifth", "after"],
+    ];
     const parsed = parseOnly(bins);
-    rows.push(["JSON.parse alone", `${parsed.cells}`, parsed.seconds.toFixed(2), rate(parsed), "100 %", "-", "-"]);
+    rows.push([
+      "JSON.parse alone",
+      `${parsed.cells}`,
+      parsed.seconds.toFixed(2),
+      rate(parsed),
+      "100 %",
+      "-",
+      "-",
+      "-",
+      "-",
+    ]);
     const ways = [
-      ["HTTP NDJSON", (runId: string) => overHttp(url, runId, bins)],
-      ["stdin", (runId: string) => overStdin(url, runId, bins)],
+      ["HTTP NDJSON", (runId: string, lines: Lines) => overHttp(url, runId, lines)],
+      ["stdin", (runId: string, lines: Lines) => overStdin(url, runId, lines)],
     ] as const;
     for (const [name, way] of ways) {
-      const before = residentMb(pid);
+      const memory = [residentMb(pid)];
+      const busyBefore = cpuSeconds(pid);
       let seconds = 0;
       for (let run = 0; run < runs; run++) {
-        const { runId } = await client.createRun({ mode: "live", model: modelText(), bindings: bindings() });
+        const { runId } = await client.createRun({
+          mode: "live",
+          model: modelText(),
+          bindings: bindings(),
+          ...(HISTORY_BINS === undefined ? {} : { historyBins: Number(HISTORY_BINS) }),
+        });
         const start = performance.now();
-        await way(runId);
+        await way(
+          runId,
+          withNote(batches(bins), Math.ceil(bins / 5 / BINS_A_BATCH), () => memory.push(residentMb(pid))),
+        );
         seconds += (performance.now() - start) / 1000;
         const { sealedBin } = await client.run(runId);
         if (sealedBin < bins - 300) throw new Error(`only ${sealedBin + 1} bins are evaluated`);
       }
       const result = { cells: runs * bins * CELLS_PER_BIN, seconds };
       const share = `${Math.round((100 * result.cells * parsed.seconds) / (seconds * parsed.cells))} %`;
-      const memory = [before, residentMb(pid)].map((mb) => mb.toFixed(0));
-      rows.push([name, `${result.cells}`, seconds.toFixed(2), rate(result), share, ...memory]);
+      const busy = (((cpuSeconds(pid) - busyBefore) * 1e6) / result.cells).toFixed(2);
+      const sizes = [memory[0]!, memory[1]!, residentMb(pid)].map((mb) => mb.toFixed(0));
+      rows.push([name, `${result.cells}`, seconds.toFixed(2), rate(result), share, busy, ...sizes]);
     }
     console.log(
-      `\n${NODES} nodes, ${METRICS.length} cells a line, ${BATCH_LINES} lines a request, ${IN_FLIGHT} at once`,
+      `\n${NODES} nodes, ${METRICS.length} cells a line, ${BINS} bins, ${BATCH_LINES} lines a request, ${IN_FLIGHT} at once`,
     );
     printTable(rows);
   } finally {
@@ -127,10 +155,10 @@ function parseOnly(bins: number): { cells: number; seconds: number } {
   return { cells: bins * CELLS_PER_BIN, seconds: (performance.now() - start) / 1000 };
 }
 
-async function overHttp(url: string, runId: string, bins: number): Promise<void> {
+async function overHttp(url: string, runId: string, lines: Lines): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
   const onTheWay: Promise<void>[] = [];
-  for (const body of batches(bins)) {
+  for (const body of lines) {
     onTheWay.push(post(`${url}/v1/runs/${runId}/frames`, body, agent));
     if (onTheWay.length >= IN_FLIGHT) await onTheWay.shift();
   }
@@ -146,15 +174,24 @@ async function post(url: string, body: string, agent: Agent): Promise<void> {
   if (response.statusCode !== 200 || answer.rejected !== 0) throw new Error(JSON.stringify(answer).slice(0, 300));
 }
 
-async function overStdin(url: string, runId: string, bins: number): Promise<void> {
+async function overStdin(url: string, runId: string, lines: Lines): Promise<void> {
   const args = [main, "ingest", "-", "--engine", url, "--run", runId, "--no-end"];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "ignore"] });
-  for (const batch of batches(bins)) {
+  for (const batch of lines) {
     if (!child.stdin.write(`${batch}\n`)) await once(child.stdin, "drain");
   }
   child.stdin.end();
   const [code] = await once(child, "exit");
   if (code !== 0 && code !== 1) throw new Error(`flowtime ingest ended with ${code}`);
+}
+
+/** Calls `note` once, when that many batches were given. */
+function* withNote(lines: Lines, after: number, note: () => void): Generator<string> {
+  let given = 0;
+  for (const batch of lines) {
+    yield batch;
+    if (++given === after) note();
+  }
 }
 
 function* batches(bins: number): Generator<string> {
@@ -214,6 +251,12 @@ async function engineFile(dataDir: string, engine: ChildProcess): Promise<{ url:
 function residentMb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
+}
+
+/** What all threads of a process have computed so far: unlike seconds it says little of what others do meanwhile. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function rate({ cells, seconds }: { readonly cells: number; readonly seconds: number }): string {

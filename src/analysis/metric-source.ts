@@ -154,18 +154,24 @@ export class TopologySource implements MetricSource {
     const served = read(row, columns.served);
     const failures = read(row, columns.failures === ABSENT ? columns.errors : columns.failures);
     const attempts = columns.attempts === ABSENT ? served + failures : read(row, columns.attempts);
-    write(values, offset, slots.attempts, formulas.normalise(attempts));
-    write(values, offset, slots.failures, formulas.normalise(failures));
+    if (slots.attempts !== ABSENT) values[offset + slots.attempts] = formulas.normalise(attempts);
+    if (slots.failures !== ABSENT) values[offset + slots.failures] = formulas.normalise(failures);
     if (this.echo !== null) write(values, offset, slots.retryEcho, formulas.normalise(this.echo.next(failures)));
-    const tax = formulas.retryTax(formulas.normalise(attempts), formulas.normalise(served));
-    write(values, offset, slots.retryTax, formulas.normalise(tax));
-
+    if (slots.retryTax !== ABSENT) {
+      const tax = formulas.retryTax(formulas.normalise(attempts), formulas.normalise(served));
+      values[offset + slots.retryTax] = formulas.normalise(tax);
+    }
+    if (slots.throughputRatio !== ABSENT) {
+      values[offset + slots.throughputRatio] = formulas.normalise(formulas.throughputRatio(served, arrivals));
+    }
     const servers = this.servers(row);
-    const capacity = formulas.effectiveCapacity(read(row, columns.capacity), servers);
-    write(values, offset, slots.parallelism, formulas.normalise(servers));
-    write(values, offset, slots.utilization, formulas.normalise(formulas.utilization(served, capacity)));
-    write(values, offset, slots.throughputRatio, formulas.normalise(formulas.throughputRatio(served, arrivals)));
-    this.evaluateTimes(row, values, offset, served);
+    if (slots.parallelism !== ABSENT) values[offset + slots.parallelism] = formulas.normalise(servers);
+    if (slots.utilization !== ABSENT) {
+      const capacity = formulas.effectiveCapacity(read(row, columns.capacity), servers);
+      values[offset + slots.utilization] = formulas.normalise(formulas.utilization(served, capacity));
+    }
+    // Every time of a node goes into its cycle time.
+    if (slots.cycleTimeMs !== ABSENT) this.evaluateTimes(row, values, offset, served);
   }
 
   private evaluateTimes(row: Float64Array, values: Float64Array, offset: number, served: number): void {
