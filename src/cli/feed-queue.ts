@@ -20,16 +20,22 @@ export class BoundedQueue<T> {
 
   /** Waits for room. Fails with what `fail` was given. An item alone is taken whatever its size. */
   async put(item: T): Promise<void> {
-    const { maxItems, maxBytes, bytesOf } = this.#limits;
-    while (this.#failure === null && (this.#items.length >= maxItems || this.#bytes >= maxBytes)) {
+    while (!this.tryPut(item)) {
       await new Promise<void>((resolve) => {
         this.#wakeWriter = resolve;
       });
     }
+  }
+
+  /** As `put` when there is room; false, and nothing is done, when there is none. */
+  tryPut(item: T): boolean {
+    const { maxItems, maxBytes, bytesOf } = this.#limits;
     if (this.#failure !== null) throw this.#failure.error;
+    if (this.#items.length >= maxItems || this.#bytes >= maxBytes) return false;
     this.#items.push(item);
     this.#bytes += bytesOf(item);
     this.#wake();
+    return true;
   }
 
   /** What is there, at least one item; waits for it. Null when the queue is closed and empty. Fails as `put` does. */

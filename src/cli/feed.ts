@@ -129,9 +129,10 @@ export class Feeder {
         this.#options.onRefused(item.refusal);
         continue;
       }
-      await this.#pace(item.bin);
+      if (this.#options.speed !== null) await this.#pace(item.bin, this.#options.speed);
       if (signal.aborted) return;
-      await this.#queue.put(item);
+      // A turn of the event loop for every frame would cost more than the frame.
+      if (!this.#queue.tryPut(item)) await this.#queue.put(item);
     }
   }
 
@@ -140,9 +141,9 @@ export class Feeder {
   }
 
   /** Waits until the bin is due: the n-th bin after the first comes n / speed seconds after it. */
-  async #pace(bin: number | null): Promise<void> {
-    const { speed, clock } = this.#options;
-    if (speed === null || bin === null || bin <= this.#newestBin) return;
+  async #pace(bin: number | null, speed: number): Promise<void> {
+    const { clock } = this.#options;
+    if (bin === null || bin <= this.#newestBin) return;
     if (this.#startedMs === null) {
       this.#startedMs = clock.now();
       this.#firstBin = bin;

@@ -1,7 +1,7 @@
 import type { Frame, FrameError } from "../protocol/frame.ts";
 import type { BindingRequest } from "../protocol/run.ts";
 import { decodeLine } from "./decode.ts";
-import { readLines } from "./ndjson.ts";
+import { LineSplitter, type NdjsonLine } from "./ndjson.ts";
 
 /** A line of frames that is to be sent, or that is no frame. */
 export type FrameLine =
@@ -11,14 +11,21 @@ export type FrameLine =
 /** Lines looked at before the first bin is over. A bin of a model has far fewer frames. */
 export const MAX_LOOKAHEAD_LINES = 10_000;
 
-/** Frames of an NDJSON stream, checked for form. */
+/** Frames of an NDJSON stream as their lines complete, checked for form; reading pauses while the consumer is busy. */
 export async function* readFrameLines(input: AsyncIterable<Uint8Array>): AsyncGenerator<FrameLine> {
-  for await (const line of readLines(input)) {
-    const decoded = decodeLine(line);
-    const text = "text" in line ? line.text : null;
-    if ("frame" in decoded) yield { line: line.line, text: text!, frame: decoded.frame };
-    else yield { line: line.line, text, error: decoded.error };
+  const splitter = new LineSplitter();
+  for await (const chunk of input) {
+    for (const line of splitter.push(chunk)) yield frameLineOf(line);
   }
+  for (const line of splitter.end()) yield frameLineOf(line);
+}
+
+function frameLineOf(line: NdjsonLine): FrameLine {
+  const decoded = decodeLine(line);
+  const text = "text" in line ? line.text : null;
+  return "frame" in decoded
+    ? { line: line.line, text: text!, frame: decoded.frame }
+    : { line: line.line, text, error: decoded.error };
 }
 
 /** What a frame feeds. */

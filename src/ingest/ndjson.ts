@@ -114,13 +114,3 @@ export class LineSplitter {
     }
   }
 }
-
-/** Lines of a byte stream as they complete; reading pauses while the consumer is busy. */
-export async function* readLines(
-  input: AsyncIterable<Uint8Array>,
-  maxLineBytes: number = MAX_LINE_BYTES,
-): AsyncGenerator<NdjsonLine> {
-  const splitter = new LineSplitter(maxLineBytes);
-  for await (const chunk of input) yield* splitter.push(chunk);
-  yield* splitter.end();
-}

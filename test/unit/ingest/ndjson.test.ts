@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LineSplitter, type NdjsonLine, readLines } from "../../../src/ingest/ndjson.ts";
+import { readFrameLines } from "../../../src/ingest/frame-lines.ts";
+import { LineSplitter, type NdjsonLine } from "../../../src/ingest/ndjson.ts";
 
 function split(chunks: readonly Uint8Array[], maxLineBytes?: number): NdjsonLine[] {
   const splitter = new LineSplitter(maxLineBytes);
@@ -60,14 +61,14 @@ test("a chunk may be filled anew by its owner", () => {
 
 test("a pipe is read line by line", async () => {
   async function* pipe(): AsyncGenerator<Uint8Array> {
-    yield Buffer.from("a\nb");
-    yield Buffer.from("\nc");
+    yield Buffer.from('{"type":"end"}\nb');
+    yield Buffer.from('\n{"type":"end"}');
   }
-  const lines: NdjsonLine[] = [];
-  for await (const line of readLines(pipe())) lines.push(line);
+  const lines: unknown[] = [];
+  for await (const { line, text } of readFrameLines(pipe())) lines.push([line, text]);
   expect(lines).toEqual([
-    { line: 1, text: "a" },
-    { line: 2, text: "b" },
-    { line: 3, text: "c" },
+    [1, '{"type":"end"}'],
+    [2, "b"],
+    [3, '{"type":"end"}'],
   ]);
 });
