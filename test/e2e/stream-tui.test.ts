@@ -1,11 +1,14 @@
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { BuiltCli } from "../support/built-cli.ts";
 import { FakeEngine } from "../support/fake-engine.ts";
 import { OrderPipeline } from "../support/order-pipeline.ts";
 import { TestTerminal } from "../support/terminal.ts";
 
-const entry = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../support/cli-entry.ts");
+let cli: BuiltCli;
+beforeAll(async () => {
+  cli = await BuiltCli.build();
+});
+afterAll(() => cli[Symbol.dispose]());
 const LEAVE = "\u001b[?1049l";
 const CLEARS = /\u001b\[[23]?J/g;
 
@@ -22,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => engine[Symbol.asyncDispose]());
 
 const command = (...args: readonly string[]) => [
-  ...["--import", "tsx", entry, "stream", "runs", pipeline.run.runId],
+  ...[cli.launcher, "stream", "runs", pipeline.run.runId],
   ...["--engine", engine.url, ...args],
 ];
 

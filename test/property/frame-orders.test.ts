@@ -78,7 +78,7 @@ test("any interleaving of nodes, bins, repeats and watermarks gives the events a
       expect(inOrder.events, model.text).toHaveLength(model.bins);
       expect(published(anyOrder.events), model.text).toEqual(published(inOrder.events));
     }),
-    runs(100),
+    runs(50),
   );
 });
 

@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { BuiltCli } from "../../support/built-cli.ts";
 import { FakeEngine } from "../../support/fake-engine.ts";
 import { OrderPipeline } from "../../support/order-pipeline.ts";
 
-const entry = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../support/cli-entry.ts");
+let cli: BuiltCli;
+beforeAll(async () => {
+  cli = await BuiltCli.build();
+});
+afterAll(() => cli[Symbol.dispose]());
 const started: ChildProcess[] = [];
 
 /** The command as a child process with pipes, as a script would start it. */
@@ -17,7 +20,7 @@ class Tail {
   readonly done: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 
   constructor(engine: FakeEngine, runId: string, ...args: readonly string[]) {
-    const command = ["--import", "tsx", entry, "stream", "runs", runId, "--engine", engine.url, ...args];
+    const command = [cli.launcher, "stream", "runs", runId, "--engine", engine.url, ...args];
     this.child = spawn(process.execPath, command, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NODE_ENV: "production", NO_COLOR: "1", FORCE_COLOR: undefined },
@@ -206,13 +209,9 @@ describe("wrong use", () => {
   test("no engine at the address: exit 4, with what to do", async () => {
     const gone = await FakeEngine.start();
     await gone[Symbol.asyncDispose]();
-    const child = spawn(
-      process.execPath,
-      ["--import", "tsx", entry, "stream", "runs", "run_a", "--engine", "http://127.0.0.1:9"],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const child = spawn(process.execPath, [cli.launcher, "stream", "runs", "run_a", "--engine", "http://127.0.0.1:9"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     started.push(child);
     let stderr = "";
     child.stderr.on("data", (chunk) => {

@@ -17,8 +17,9 @@ import {
 } from "../../support/plan-builder.ts";
 import { flowsOf } from "../../support/plan-flows.ts";
 import { type Random, random, seedsFrom } from "../../support/random.ts";
+import { cases } from "../../support/seed.ts";
 
-const HISTORIES = 150;
+const HISTORIES = cases(60);
 const MAX_BINS = 24;
 const SERIES = ["a", "b", "c", "d", "e", "f"] as const;
 const KINDS = ["service", "serviceWithBuffer", "queue", "dlq", "router", "dependency", "sink", "expr", null] as const;

@@ -100,7 +100,7 @@ function checkPromises(text: string): void {
 }
 
 test("any text gives a model or findings with places inside the text, and never throws", () => {
-  fc.assert(fc.property(anyText, checkPromises), runs(600));
+  fc.assert(fc.property(anyText, checkPromises), runs(250));
 });
 
 test("what direct takes, live takes too, and with the same meaning", () => {
@@ -110,6 +110,6 @@ test("what direct takes, live takes too, and with the same meaning", () => {
       const direct = parseModel(text, { profile: "direct" });
       if (direct.model !== null) expect(parseModel(text, { profile: "live" })).toEqual(direct);
     }),
-    runs(200),
+    runs(100),
   );
 });
