@@ -98,6 +98,11 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
         "what stands in for missing telemetry: nan, zero, hold (the last value), or model (the series' own definition)",
       ).choices(["nan", "zero", "hold", "model"]),
     )
+    .option("--seal-after <time>", "seal a bin so long after its first cell (30s, 5m, 1h), whatever it lacks")
+    .option(
+      "--idle-after <time>",
+      "no longer wait for a series that has been silent for so long, until it is heard again",
+    )
     .option("--history-bins <n>", "bins kept in memory, and open to corrections (default: all)")
     .option("--rejects <file>", "write refused frames to this file (NDJSON) instead of stderr")
     .option("--strict", "exit with 1 when any frame was refused or late (default: 0 as long as a bin was sealed)")
@@ -153,6 +158,16 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     )
     .option("--from-bin <n>", "first bin it applies to (default: the oldest that is not sealed)")
     .option("--json", "print one JSON object");
+
+  withEngine(
+    command(
+      "abort",
+      "End a run where it stands: open bins are given up, its last run folder is written and printed.",
+      `flowtime abort RUN_ID`,
+      async () => (await import("./commands/abort.ts")).abort,
+    ).argument("<runId>", "live run"),
+    env,
+  );
 
   withEngine(
     command(

@@ -104,6 +104,11 @@ export class EngineClient {
     return this.#object<CheckpointAnswer>(`${runPath(runId)}/checkpoints`, { method: "POST", timeoutMs: null });
   }
 
+  /** Ends a run where it stands; answers when its last run folder is written. */
+  async abort(runId: string): Promise<RunDescription> {
+    return this.#object<RunDescription>(`${runPath(runId)}/abort`, { method: "POST", timeoutMs: null });
+  }
+
   /**
    * A telemetry capture of everything evaluated so far, file by file as the engine writes it. The last line has type
    * `end`; a capture without it is cut off.

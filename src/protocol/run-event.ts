@@ -72,11 +72,17 @@ export interface RunUpdate {
   readonly hash: string;
   readonly prevHash: string;
   readonly provenance: {
-    readonly sealedBy: "complete" | "watermark" | "end" | "model";
+    readonly sealedBy: SealedBy;
     /** Changes of the model that apply from this bin on. Left out when there are none. */
     readonly adjusted?: Readonly<Record<string, number>>;
   };
 }
+
+/**
+ * Why a bin was sealed: every input had its cell, a watermark came, it had waited long enough, only idle inputs lacked, the
+ * telemetry ended, or the model needs none.
+ */
+export type SealedBy = "complete" | "watermark" | "timeout" | "idle" | "end" | "model";
 
 /**
  * A sealed bin evaluated again after a correction: its newest values, `rev` raised by one. Every bin from the corrected

@@ -35,6 +35,10 @@ export interface CreateRunRequest {
   readonly historyBins?: number;
   /** What stands in for telemetry that is missing when its bin is sealed. Default `nan`. */
   readonly gapPolicy?: GapPolicy;
+  /** A bin is sealed so many milliseconds after its first cell, whatever it lacks. Default: never. */
+  readonly sealAfterMs?: number;
+  /** The run no longer waits for an input that has been silent for so many milliseconds. Default: it does. */
+  readonly idleAfterMs?: number;
 }
 
 /** `hold`: the last value; before the first one NaN. `model`: what the series' own definition gives. */
@@ -85,6 +89,11 @@ export interface RunDescription {
   /** Null: the whole run. */
   readonly historyBins: number | null;
   readonly gapPolicy: GapPolicy;
+  /** Null: never. */
+  readonly sealAfterMs: number | null;
+  readonly idleAfterMs: number | null;
+  /** Inputs that the run does not wait for now. */
+  readonly idleInputs: readonly string[];
   /** Changes of the model so far, in the order in which they were taken. */
   readonly adjustments: readonly Adjustment[];
   /** Newest snapshot, null before the first. */

@@ -1,13 +1,13 @@
 import { invariant } from "../lib/assert.ts";
 import type { AdjustFrame, Frame, FrameErrorCode, TelemetryFrame } from "../protocol/frame.ts";
 import type { LatePolicy } from "../protocol/run.ts";
+import type { SealedBy } from "../protocol/run-event.ts";
 import { CellJournal, type HeldCells } from "./cell-journal.ts";
+import type { ControlRecord } from "./control-record.ts";
 import type { Cell, InputDirectory, Refusal } from "./input-directory.ts";
 
 /** Bins that may be open at once: room for producers that run ahead of each other, bounded memory. */
 export const DEFAULT_MAX_OPEN_BINS = 64;
-
-export type SealedBy = "complete" | "watermark" | "end" | "model";
 
 /** The telemetry of a bin once it is sealed: input `i` has a cell where `present[i]` is 1; elsewhere the gap policy says what stands in. */
 export interface SealedCells extends Readonly<HeldCells> {
@@ -35,6 +35,7 @@ interface Marks {
   /** Newest bin named by an accepted frame. */
   readonly newest: number;
   readonly hasEnded: boolean;
+  readonly isAborted: boolean;
 }
 
 const ACCEPTED: Verdict = { kind: "accepted" };
@@ -45,7 +46,8 @@ const DUPLICATE: Verdict = { kind: "duplicate" };
  * order, so a replay decides the same.
  *
  * Between `begin` and `commit` everything can be undone by `rollback`: a batch that cannot be written to the log leaves
- * no trace. Bins seal strictly in order: when every input has its cell, when a watermark covers them, or at the end.
+ * no trace. Bins seal strictly in order: when every input has its cell, when a watermark covers them,
+ * when they have waited long enough, when only idle inputs are missing, or at the end.
  */
 export class CellLedger {
   private readonly directory: InputDirectory;
@@ -58,8 +60,15 @@ export class CellLedger {
   private readonly sealed: (SealedCells | null)[] = [];
   private firstHeld = 0;
   private corrected: number | null = null;
+  /** Inputs that no bin waits for; 0 and 1. */
+  private readonly idle: Uint8Array;
+  private idleCount = 0;
+  /** Idle inputs that the last frame has woken. */
+  private woken: number[] = [];
+  /** Inputs heard since somebody asked. Not undone: who was heard was heard. */
+  private readonly heard: Uint8Array;
   private sealedCount = 0;
-  private marks: Marks = { watermark: -1, newest: -1, hasEnded: false };
+  private marks: Marks = { watermark: -1, newest: -1, hasEnded: false, isAborted: false };
   /** How it all stood at `begin`; of what a group changes seldom there are steps back instead, of cells a journal. */
   private before: { readonly marks: Marks; readonly corrected: number | null };
   private undo: (() => void)[] = [];
@@ -72,6 +81,8 @@ export class CellLedger {
   constructor(directory: InputDirectory, inputs: readonly string[], horizon: number, options: LedgerOptions = {}) {
     this.directory = directory;
     this.inputs = inputs;
+    this.idle = new Uint8Array(inputs.length);
+    this.heard = new Uint8Array(inputs.length);
     this.horizon = horizon;
     this.maxOpenBins = options.maxOpenBins ?? DEFAULT_MAX_OPEN_BINS;
     this.latePolicy = options.latePolicy ?? "reject";
@@ -97,6 +108,41 @@ export class CellLedger {
   /** No frame can change anything any more: the horizon is reached or an end frame came. */
   get ended(): boolean {
     return this.marks.hasEnded;
+  }
+
+  /** The run ended because it was told to. */
+  get aborted(): boolean {
+    return this.marks.isAborted;
+  }
+
+  /** Bins that hold cells and are not sealed, in no order. */
+  get openBinIndexes(): readonly number[] {
+    return [...this.open.keys()];
+  }
+
+  /** Inputs without a cell in the oldest bin that is not sealed, idle ones left out. */
+  get awaitedInputs(): readonly number[] {
+    const present = this.open.get(this.sealedCount)?.present;
+    return [...this.inputs.keys()].filter((input) => present?.[input] !== 1 && this.idle[input] === 0);
+  }
+
+  /** Inputs that nobody waits for, by name. */
+  get idleInputs(): readonly string[] {
+    return this.inputs.filter((_, input) => this.idle[input] === 1);
+  }
+
+  takeHeard(): readonly number[] {
+    const heard = [...this.heard.keys()].filter((input) => this.heard[input] === 1);
+    this.heard.fill(0);
+    return heard;
+  }
+
+  /** Idle inputs that the frame just admitted has woken. */
+  takeWoken(): readonly number[] {
+    if (this.woken.length === 0) return this.woken;
+    const { woken } = this;
+    this.woken = [];
+    return woken;
   }
 
   /** Oldest bin whose cells a frame can still be compared with. */
@@ -169,6 +215,30 @@ export class CellLedger {
     }
   }
 
+  /** What the engine decided itself. A decision that changes nothing is a duplicate. */
+  decide(record: ControlRecord): Verdict {
+    if (this.marks.hasEnded) return this.marks.isAborted && record.type === "abort" ? DUPLICATE : ENDED;
+    switch (record.type) {
+      case "seal":
+        if (record.binIndex <= this.sealedBin) return DUPLICATE;
+        this.sealThrough(record.binIndex, "timeout");
+        this.sealWhatIsReady();
+        return ACCEPTED;
+      case "idle": {
+        const inputs = record.inputs.map((name) => this.inputs.indexOf(name));
+        const awake = inputs.filter((input) => input >= 0 && this.idle[input] === 0);
+        if (awake.length === 0) return DUPLICATE;
+        for (const input of awake) this.setIdle(input, 1);
+        this.sealWhatIsReady();
+        return ACCEPTED;
+      }
+      case "abort":
+        this.mark({ hasEnded: true, isAborted: true });
+        this.dropOpenBins();
+        return ACCEPTED;
+    }
+  }
+
   /** Seals every bin of the grid at once: the run of a model that needs no telemetry. */
   sealAllByModel(): void {
     this.sealThrough(this.horizon - 1, "model");
@@ -180,7 +250,7 @@ export class CellLedger {
     if (typeof bin !== "number") return rejected(bin);
     const cells = this.directory.cellsOf(frame);
     if (!Array.isArray(cells)) return rejected(cells as Refusal);
-    if (bin <= this.sealedBin) return this.admitLate(bin, cells, frame.revision ?? 0);
+    if (bin <= this.sealedBin) return this.heardFrom(cells, this.admitLate(bin, cells, frame.revision ?? 0));
     if (this.marks.hasEnded) return ENDED;
     if (bin >= this.horizon) {
       return rejected({ code: "beyond_horizon", message: `Bin ${bin} is beyond the grid's ${this.horizon} bins.` });
@@ -195,6 +265,15 @@ export class CellLedger {
       });
     }
     return this.admitOpen(bin, cells, frame.revision ?? 0);
+  }
+
+  /**
+   * Whoever sends what goes into the log is heard, also when it comes too late: else an input that is a little behind would be
+   * left out for ever.
+   */
+  private heardFrom(cells: readonly Cell[], verdict: Verdict): Verdict {
+    if (verdict.kind === "accepted" || verdict.kind === "late") this.hear(cells);
+    return verdict;
   }
 
   private admitLate(bin: number, cells: readonly Cell[], revision: number): Verdict {
@@ -230,6 +309,7 @@ export class CellLedger {
     const changes = this.changesTo(bin, openBin, cells, revision);
     if (!Array.isArray(changes)) return changes as Verdict;
     if (changes.length === 0) return DUPLICATE;
+    this.hear(cells);
     this.put(bin, openBin, changes, revision);
     if (bin > this.marks.newest) this.mark({ newest: bin });
     this.sealWhatIsReady();
@@ -285,15 +365,49 @@ export class CellLedger {
     }
   }
 
+  private hear(cells: readonly Cell[]): void {
+    for (const { input } of cells) {
+      this.heard[input] = 1;
+      if (this.idle[input] === 0) continue;
+      this.setIdle(input, 0);
+      this.woken.push(input);
+    }
+  }
+
+  private setIdle(input: number, value: 0 | 1): void {
+    const change = value === 1 ? 1 : -1;
+    this.idle[input] = value;
+    this.idleCount += change;
+    this.undo.push(() => {
+      this.idle[input] = 1 - value;
+      this.idleCount -= change;
+    });
+  }
+
+  private dropOpenBins(): void {
+    for (const [bin, openBin] of [...this.open]) {
+      this.open.delete(bin);
+      this.undo.push(() => this.open.set(bin, openBin));
+    }
+  }
+
   private sealWhatIsReady(): void {
     for (;;) {
       const bin = this.sealedCount;
       if (bin >= this.horizon) break;
-      const isComplete = this.open.get(bin)?.missing === 0;
-      if (!isComplete && bin > this.marks.watermark) return;
-      this.seal(bin, isComplete ? "complete" : "watermark");
+      const openBin = this.open.get(bin);
+      const isComplete = openBin?.missing === 0;
+      const isCovered = bin <= this.marks.watermark;
+      if (!isComplete && !isCovered && !this.lacksIdleOnly(openBin)) return;
+      this.seal(bin, isComplete ? "complete" : isCovered ? "watermark" : "idle");
     }
     this.mark({ hasEnded: true });
+  }
+
+  /** Whether a bin has cells and waits for idle inputs only. */
+  private lacksIdleOnly(openBin: HeldCells | undefined): boolean {
+    if (openBin === undefined || this.idleCount === 0) return false;
+    return openBin.present.every((isThere, input) => isThere === 1 || this.idle[input] === 1);
   }
 
   private sealThrough(last: number, sealedBy: SealedBy): void {

@@ -37,6 +37,14 @@ export class BatchRefused extends FlowError<"batch_refused"> {
   }
 }
 
+/** A decision of the engine's own, taken in its turn. */
+interface Deciding {
+  /** What is to be written; throws when it cannot be. */
+  readonly decide: () => readonly string[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 interface Waiting {
   readonly lines: readonly DecodedLine[];
   readonly options: SubmitOptions;
@@ -71,7 +79,7 @@ export interface GroupCommitParts {
  */
 export class GroupCommit {
   readonly #parts: GroupCommitParts;
-  #waiting: Waiting[] = [];
+  #waiting: (Waiting | Deciding)[] = [];
   #isWorking = false;
   #working: Promise<void> = Promise.resolve();
 
@@ -86,12 +94,24 @@ export class GroupCommit {
    * @throws LogError when it cannot be made durable: nothing of the batch was applied
    */
   submit(lines: readonly DecodedLine[], options: SubmitOptions): Promise<IngestAnswer> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ lines, options, resolve, reject });
-      if (this.#isWorking) return;
-      this.#isWorking = true;
-      this.#working = this.#work();
-    });
+    return new Promise((resolve, reject) => this.#enter({ lines, options, resolve, reject }));
+  }
+
+  /**
+   * Has the engine decide something itself, in order with the batches: what it decides about is as durable, and as far
+   * evaluated, as for a batch.
+   * @param decide called within a change; gives the records of what it did to the run
+   * @throws LogError when it cannot be made durable: nothing of it was applied
+   */
+  decide(decide: () => readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => this.#enter({ decide, resolve, reject }));
+  }
+
+  #enter(waiting: Waiting | Deciding): void {
+    this.#waiting.push(waiting);
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    this.#working = this.#work();
   }
 
   /** Resolves when every batch that came has its answer. */
@@ -102,7 +122,13 @@ export class GroupCommit {
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       for (let wait = this.#parts.room(); wait !== null; wait = this.#parts.room()) await wait;
-      await this.#commit(this.#takeGroup());
+      const [next] = this.#waiting;
+      if (next !== undefined && "decide" in next) {
+        this.#waiting = this.#waiting.slice(1);
+        await this.#commitDecision(next);
+      } else {
+        await this.#commit(this.#takeGroup());
+      }
     }
     // In the very turn that finds nothing left: what comes a moment later needs work of its own.
     this.#isWorking = false;
@@ -110,17 +136,29 @@ export class GroupCommit {
 
   /** An atomic batch is a group of its own: undoing it undoes nothing else. */
   #takeGroup(): readonly Waiting[] {
-    let count = 0;
+    const group: Waiting[] = [];
     let lines = 0;
-    for (const { options, lines: more } of this.#waiting) {
-      if (count > 0 && (options.atomic === true || lines + more.length > MAX_GROUP_LINES)) break;
-      count++;
+    for (const waiting of this.#waiting) {
+      if ("decide" in waiting) break;
+      const { options, lines: more } = waiting;
+      if (group.length > 0 && (options.atomic === true || lines + more.length > MAX_GROUP_LINES)) break;
+      group.push(waiting);
       lines += more.length;
       if (options.atomic === true) break;
     }
-    const group = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
+    this.#waiting = this.#waiting.slice(group.length);
     return group;
+  }
+
+  async #commitDecision({ decide, resolve, reject }: Deciding): Promise<void> {
+    try {
+      await this.#parts.change(() => ({ records: decide(), outcome: null }));
+    } catch (error) {
+      reject(error);
+      return;
+    }
+    resolve();
+    this.#parts.onCommitted();
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {

@@ -23,6 +23,7 @@ import { Adjustments } from "./adjustments.ts";
 import { BinTeller, type PublishedBin } from "./bin-values.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
 import { metricValue } from "./class-values.ts";
+import type { ControlRecord } from "./control-record.ts";
 import { HashChain } from "./hash-chain.ts";
 import { type GapState, IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
@@ -30,6 +31,7 @@ import { PastBins } from "./past-bins.ts";
 import { RewindPoints } from "./rewind-points.ts";
 import type { RunDefinition } from "./run-definition.ts";
 import { imageOf, type RunImage, type SnapshotRequest } from "./run-image.ts";
+import type { SealState } from "./seal-timers.ts";
 import { warningChanges } from "./warning-changes.ts";
 
 /**
@@ -68,6 +70,7 @@ export interface RowStore extends BlockStore {
 export class LiveRun {
   readonly definition: RunDefinition;
   private readonly latePolicy: LatePolicy;
+  private readonly inputNames: readonly string[];
   private readonly ledger: CellLedger;
   private readonly adjustments: Adjustments;
   private evaluator: Evaluator;
@@ -99,6 +102,7 @@ export class LiveRun {
     this.definition = definition;
     const { bins } = plan.source.grid;
     const inputs = plan.bound.map(inputName);
+    this.inputNames = inputs;
     this.latePolicy = definition.latePolicy ?? "reject";
     const historyBins = definition.historyBins ?? Number.POSITIVE_INFINITY;
     this.ledger = new CellLedger(new InputDirectory(plan), inputs, bins, { latePolicy: this.latePolicy, historyBins });
@@ -142,9 +146,23 @@ export class LiveRun {
   }
 
   /** Decides about one frame. Accepted and late frames belong into the log; the others change nothing. */
-  admit(frame: Frame): Verdict {
+  admit(frame: Frame | ControlRecord): Verdict {
+    const { sealedBin } = this.ledger;
+    switch (frame.type) {
+      case "seal":
+      case "abort":
+        return this.ledger.decide(frame);
+      case "idle": {
+        const verdict = this.ledger.decide(frame);
+        const inputs = frame.inputs.map((name) => this.inputNames.indexOf(name)).filter((input) => input >= 0);
+        if (verdict.kind === "accepted") this.ingestWarnings.addIdle(inputs, sealedBin);
+        return verdict;
+      }
+    }
     if (frame.type === "adjust") return this.adjustments.admit(frame, this.ledger.sealedBin, this.ledger.ended);
     const verdict = this.ledger.admit(frame);
+    const woken = this.ledger.takeWoken();
+    if (woken.length > 0) this.ingestWarnings.addHeard(woken, sealedBin);
     if (verdict.kind === "late" && this.latePolicy !== "log") {
       this.ingestWarnings.addLate(frame, this.ledger.sealedBin);
     }
@@ -194,6 +212,16 @@ export class LiveRun {
     return this.ledger.openBins;
   }
 
+  /** What timers must know. */
+  get sealState(): SealState {
+    return this.ledger;
+  }
+
+  /** Inputs that nobody waits for. */
+  get idleInputs(): readonly string[] {
+    return this.ledger.idleInputs;
+  }
+
   get newestBin(): number {
     return this.ledger.newestBin;
   }
@@ -208,7 +236,9 @@ export class LiveRun {
   }
 
   get state(): RunState {
-    if (this.ledger.ended && this.backlogBins === 0 && !this.isRevising) return "completed";
+    if (this.ledger.ended && this.backlogBins === 0 && !this.isRevising) {
+      return this.ledger.aborted ? "aborted" : "completed";
+    }
     return this.ledger.newestBin < 0 && this.ledger.sealedBin < 0 ? "created" : "running";
   }
 

@@ -23,6 +23,10 @@ export interface RunDefinition {
   readonly historyBins?: number | null;
   /** What stands in for telemetry that is missing when its bin is sealed. Default `nan`. */
   readonly gapPolicy?: GapPolicy;
+  /** A bin is sealed so long after its first cell, whatever it lacks. Default: never. */
+  readonly sealAfterMs?: number | null;
+  /** The run no longer waits for an input that has been silent for so long. Default: it does. */
+  readonly idleAfterMs?: number | null;
 }
 
 const FORMAT = 1;

@@ -4,14 +4,17 @@ import type { Clock } from "../lib/clock.ts";
 import { FlowError } from "../lib/errors.ts";
 import { LogError } from "../log/log-error.ts";
 import type { ChainMark, TelemetryLog } from "../log/telemetry-log.ts";
+import { inputName } from "../model/plan.ts";
 import type { AdjustFrame, DecodedLine, Frame, FrameErrorCode, IngestAnswer } from "../protocol/frame.ts";
 import type { ProblemCode } from "../protocol/problem.ts";
 import type { Adjustment, IngestCounters, RunState, SnapshotReference } from "../protocol/run.ts";
 import type { Change } from "./change.ts";
+import type { ControlRecord } from "./control-record.ts";
 import { GroupCommit, type SubmitOptions } from "./group-commit.ts";
 import type { LiveRun } from "./live-run.ts";
 import { Producers } from "./producers.ts";
 import type { SnapshotRequest } from "./run-image.ts";
+import { SealTimers } from "./seal-timers.ts";
 
 /** Operators evaluated before other work gets its turn: some milliseconds. */
 const OPERATORS_PER_TURN = 500_000;
@@ -42,7 +45,7 @@ interface CheckpointRecord extends SnapshotReference {
   /** Chained hash of what it holds. Absent in older logs. */
   readonly hash?: string;
 }
-type LogRecord = Frame | CheckpointRecord;
+type LogRecord = Frame | CheckpointRecord | ControlRecord;
 
 /** What readers are told beside what is evaluated. */
 export interface Standing {
@@ -71,6 +74,7 @@ export class RunLoop {
   private readonly onProblem: (error: unknown) => void;
   private readonly producers: Producers;
   private readonly intake: GroupCommit;
+  private readonly timers: SealTimers | null;
   private changing: Promise<void> | null = null;
   /** How the run stood before the change that is being written. */
   private before: Standing | null = null;
@@ -80,6 +84,7 @@ export class RunLoop {
   private failureText: string | null = null;
   private sealedAtMs: number | null = null;
   private finished = false;
+  private finishing: Promise<void> = Promise.resolve();
   private isSnapshotOverdue = false;
 
   constructor(parts: {
@@ -105,8 +110,23 @@ export class RunLoop {
       counters: this.counters,
       change: (decide) => this.change(decide),
       room: () => (this.isFull() ? this.pump() : null),
-      onCommitted: () => void this.pump(),
+      onCommitted: () => {
+        this.timers?.observe();
+        void this.pump();
+      },
     });
+    const { sealAfterMs = null, idleAfterMs = null } = parts.run.definition;
+    this.timers =
+      sealAfterMs === null && idleAfterMs === null
+        ? null
+        : new SealTimers({
+            sealAfterMs,
+            idleAfterMs,
+            inputs: parts.run.plan.bound.map(inputName),
+            state: parts.run.sealState,
+            clock: parts.clock,
+            onDue: () => this.sealWhatIsDue(),
+          });
   }
 
   /**
@@ -165,6 +185,7 @@ export class RunLoop {
     } finally {
       this.recovering = false;
     }
+    this.timers?.observe();
     this.pump();
   }
 
@@ -198,6 +219,24 @@ export class RunLoop {
   }
 
   /**
+   * Ends the run where it stands: open bins are given up, what is sealed is evaluated and written. Doing it again changes nothing.
+   * @throws FlowError `run_not_live` when it has ended otherwise
+   * @throws LogError when it cannot be made durable: the run goes on
+   */
+  async abort(): Promise<void> {
+    this.refuseIfUnready();
+    await this.intake.decide(() => {
+      const record: ControlRecord = { type: "abort" };
+      const verdict = this.run.admit(record);
+      if (verdict.kind === "duplicate") return [];
+      if (verdict.kind === "accepted") return [JSON.stringify(record)];
+      throw new FlowError("run_not_live", "The run has ended; there is nothing to abort.");
+    });
+    await this.settled();
+    await this.finishing;
+  }
+
+  /**
    * Writes a snapshot of all bins evaluated so far; the newest one serves when no bin has been sealed since.
    * @throws FlowError `nothing_sealed` before the first bin
    */
@@ -222,8 +261,26 @@ export class RunLoop {
     if (this.writing !== null) await this.writing.catch(() => {});
   }
 
+  private async sealWhatIsDue(): Promise<void> {
+    if (this.failureText !== null) return;
+    try {
+      await this.intake.decide(() => {
+        const records: string[] = [];
+        for (let record = this.timers!.due(); record !== null; record = this.timers!.due()) {
+          if (this.run.admit(record).kind !== "accepted") break;
+          records.push(JSON.stringify(record));
+        }
+        return records;
+      });
+    } catch (error) {
+      this.onProblem(error);
+      throw error;
+    }
+  }
+
   /** Stops taking part: what is sealed is evaluated, subscribers are told, the log is given free. */
   async close(): Promise<void> {
+    this.timers?.stop();
     await this.settled();
     this.topic.end({ code: "draining" });
     await this.log.close();
@@ -347,16 +404,18 @@ export class RunLoop {
   }
 
   private finishIfDone(): void {
-    if (this.finished || this.run.state !== "completed") return;
+    const { state } = this.run;
+    if (this.finished || (state !== "completed" && state !== "aborted")) return;
     this.finished = true;
-    void this.finish();
+    this.timers?.stop();
+    this.finishing = this.finish(state);
   }
 
-  private async finish(): Promise<void> {
+  private async finish(code: "completed" | "aborted"): Promise<void> {
     if (this.writing !== null) await this.writing.catch(() => {});
     if (!this.run.isWritten && this.run.evaluatedBin >= 0) await this.writeSnapshot().catch(this.onProblem);
     await this.snapshots.forget(this.run.definition.runId).catch(this.onProblem);
-    this.topic.end({ code: "completed" });
+    this.topic.end({ code });
   }
 
   /** One snapshot at a time. */
@@ -414,6 +473,7 @@ export class RunLoop {
 
   private fail(error: unknown): void {
     this.failureText = error instanceof Error ? error.message : String(error);
+    this.timers?.stop();
     this.onProblem(error);
     this.topic.end({ code: "failed", message: this.failureText });
   }

@@ -86,6 +86,8 @@ export class RunRegistry {
       latePolicy: request.latePolicy ?? "reject",
       historyBins: request.historyBins ?? null,
       ...(request.gapPolicy === undefined ? {} : { gapPolicy: request.gapPolicy }),
+      ...(request.sealAfterMs === undefined ? {} : { sealAfterMs: request.sealAfterMs }),
+      ...(request.idleAfterMs === undefined ? {} : { idleAfterMs: request.idleAfterMs }),
     };
     const run = this.buildRun(definition);
     if (definition.mode === "live" && run.plan.bound.length === 0) {

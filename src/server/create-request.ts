@@ -8,6 +8,9 @@ import {
   type LatePolicy,
 } from "../protocol/run.ts";
 
+/** The longest time a timer of Node takes: some 24 days. */
+export const MAX_DURATION_MS = 2 ** 31 - 1;
+
 /** @throws FlowError `bad_request` naming the field and what it may be */
 export function parseCreateRequest(body: unknown): CreateRunRequest {
   const refuse = (text: string): never => {
@@ -15,10 +18,8 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
   };
   if (typeof body !== "object" || body === null || Array.isArray(body))
     return refuse("The body must be a JSON object.");
-  const { mode, model, bindings, runId, checkpointEvery, keep, latePolicy, historyBins, gapPolicy } = body as Record<
-    string,
-    unknown
-  >;
+  const { mode, model, bindings, runId, checkpointEvery, keep, latePolicy, historyBins, gapPolicy, ...times } =
+    body as Record<string, unknown>;
   if (mode !== "live" && mode !== "simulation") return refuse("mode must be 'live' or 'simulation'.");
   if (typeof model !== "string" || model.trim() === "") return refuse("model must be the model's YAML text.");
   if (runId !== undefined && typeof runId !== "string") return refuse("runId must be a text.");
@@ -30,6 +31,12 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
   }
   if (gapPolicy !== undefined && !GAP_POLICIES.includes(gapPolicy as GapPolicy)) {
     return refuse(`gapPolicy must be one of ${GAP_POLICIES.join(", ")}.`);
+  }
+  const { sealAfterMs, idleAfterMs } = times;
+  for (const [name, value] of Object.entries({ sealAfterMs, idleAfterMs })) {
+    if (!isOptionalDuration(value)) {
+      return refuse(`${name} must be a whole number of milliseconds, 1 to ${MAX_DURATION_MS}.`);
+    }
   }
   if (bindings !== undefined && !(Array.isArray(bindings) && bindings.every(isBinding))) {
     return refuse("bindings must be a list of series ids or {nodeId, metric, classId?} objects.");
@@ -44,11 +51,17 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
     ...(latePolicy === undefined ? {} : { latePolicy: latePolicy as LatePolicy }),
     ...(historyBins === undefined ? {} : { historyBins: historyBins as number }),
     ...(gapPolicy === undefined ? {} : { gapPolicy: gapPolicy as GapPolicy }),
+    ...(sealAfterMs === undefined ? {} : { sealAfterMs: sealAfterMs as number }),
+    ...(idleAfterMs === undefined ? {} : { idleAfterMs: idleAfterMs as number }),
   };
 }
 
 function isOptionalBins(value: unknown): boolean {
   return value === undefined || (Number.isInteger(value) && (value as number) > 0);
+}
+
+function isOptionalDuration(value: unknown): boolean {
+  return isOptionalBins(value) && (value === undefined || (value as number) <= MAX_DURATION_MS);
 }
 
 function isBinding(value: unknown): value is BindingRequest {

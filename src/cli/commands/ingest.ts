@@ -4,6 +4,7 @@ import type { FrameLine } from "../../ingest/frame-lines.ts";
 import type { BindingRequest, CreateRunRequest, GapPolicy, LatePolicy } from "../../protocol/run.ts";
 import type { CommandContext, EngineOptions } from "../command.ts";
 import { counted, dataHint, fileError, pathKind, readInput, wholeNumber } from "../command.ts";
+import { duration } from "../duration.ts";
 import { engineClient } from "../engine.ts";
 import { CliError, EXIT, type ExitCode } from "../exit-code.ts";
 import { Feeder, type FeedTotals } from "../feed.ts";
@@ -24,6 +25,8 @@ export interface IngestOptions extends EngineOptions {
   readonly latePolicy?: LatePolicy;
   readonly historyBins?: string;
   readonly gapPolicy?: GapPolicy;
+  readonly sealAfter?: string;
+  readonly idleAfter?: string;
   readonly rejects?: string;
   readonly strict?: boolean;
   readonly end?: boolean;
@@ -204,13 +207,15 @@ function bindingOf(text: string): BindingRequest {
 
 /** What a run that this command creates is asked to be. */
 function runSettings(options: IngestOptions): Partial<CreateRunRequest> {
-  const { checkpointEvery: every, latePolicy, keep, historyBins, gapPolicy } = options;
+  const { checkpointEvery: every, latePolicy, keep, historyBins, gapPolicy, sealAfter, idleAfter } = options;
   return {
     ...(every === undefined ? {} : { checkpointEvery: wholeNumber("--checkpoint-every", every, 1) }),
     ...(keep === undefined ? {} : { keep: wholeNumber("--keep", keep, 1) }),
     ...(latePolicy === undefined ? {} : { latePolicy }),
     ...(historyBins === undefined ? {} : { historyBins: wholeNumber("--history-bins", historyBins, 1) }),
     ...(gapPolicy === undefined ? {} : { gapPolicy }),
+    ...(sealAfter === undefined ? {} : { sealAfterMs: duration("--seal-after", sealAfter) }),
+    ...(idleAfter === undefined ? {} : { idleAfterMs: duration("--idle-after", idleAfter) }),
   };
 }
 

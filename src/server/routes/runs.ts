@@ -45,6 +45,12 @@ export function registerRunRoutes(app: FastifyInstance, parts: EngineParts): voi
     };
   });
 
+  app.post<{ Params: { runId: string } }>("/v1/runs/:runId/abort", async (request) => {
+    const loop = findOpenRun(parts, request.params.runId);
+    await loop.abort();
+    return describe(loop);
+  });
+
   app.post<{ Params: { runId: string } }>("/v1/runs/:runId/checkpoints", async (request, reply) => {
     const loop = findOpenRun(parts, request.params.runId);
     return reply.status(201).send(await loop.checkpoint());
@@ -72,6 +78,9 @@ function describe(loop: RunLoop): RunDescription {
     latePolicy: definition.latePolicy ?? "reject",
     historyBins: definition.historyBins ?? null,
     gapPolicy: definition.gapPolicy ?? "nan",
+    sealAfterMs: definition.sealAfterMs ?? null,
+    idleAfterMs: definition.idleAfterMs ?? null,
+    idleInputs: run.idleInputs,
     adjustments: run.changes,
     snapshot:
       checkpoint === null
