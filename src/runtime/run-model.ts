@@ -8,10 +8,11 @@ import { parseModel } from "../model/parse.ts";
 import type { Plan } from "../model/plan.ts";
 import { timestampedRunId } from "../protocol/ids.ts";
 import type { Grid } from "../protocol/run.ts";
-import { assembleRun, type RunFolder, roundTripUtc } from "../snapshot/assemble.ts";
+import { assembleRun, type RunFolder, roundTripUtc, type SnapshotInput, streamRun } from "../snapshot/assemble.ts";
 import { DEFAULT_SEED } from "../snapshot/manifest.ts";
 import { type OrchestratedInputs, orchestratedInputs } from "../snapshot/provenance.ts";
 import type { RunIdChoice } from "../snapshot/run-id.ts";
+import { waitingDiskFiles } from "../snapshot/snapshot-files.ts";
 import { writeRunFolder } from "../snapshot/writer.ts";
 import { batchValues } from "./batch-values.ts";
 import { LiveRun } from "./live-run.ts";
@@ -57,17 +58,25 @@ export async function runModel(options: RunModelOptions): Promise<RunModelResult
   const evaluated = evaluate(options.modelText, mode);
   if (!evaluated.ok) return evaluated;
   const { plan, image: values } = evaluated;
-  const folder = assembleModelRun(values, {
-    mode,
-    seed: options.seed,
-    provenance: options.provenance ?? null,
-    runId: deterministicRunId
-      ? { kind: "deterministic" }
-      : { kind: "timestamped", nowMs: clock.now(), random: random(4) },
-    now: () => roundTripUtc(clock.now()),
-  });
+  const folder = streamRun(
+    modelRunInput(values, {
+      mode,
+      seed: options.seed,
+      provenance: options.provenance ?? null,
+      runId: deterministicRunId
+        ? { kind: "deterministic" }
+        : { kind: "timestamped", nowMs: clock.now(), random: random(4) },
+      now: () => roundTripUtc(clock.now()),
+    }),
+  );
   const stagingRoot = path.join(options.outDir, ".staging");
-  const runDir = await writeRunFolder(folder, { root: options.outDir, stagingRoot, overwrite: deterministicRunId });
+  const runDir = await writeRunFolder(folder, {
+    root: options.outDir,
+    stagingRoot,
+    overwrite: deterministicRunId,
+    // Nobody else waits in this process.
+    files: waitingDiskFiles,
+  });
   // Another run may be using it, so it goes only when it is empty.
   await rmdir(stagingRoot).catch(() => undefined);
   return {
@@ -154,10 +163,14 @@ const NOT_ORCHESTRATED: OrchestratedInputs = { templateId: null, inputHash: null
 
 /** The run folder of an evaluated model, in memory. */
 export function assembleModelRun(values: RunValues, facts: ModelRunFacts): RunFolder {
+  return assembleRun(modelRunInput(values, facts));
+}
+
+function modelRunInput(values: RunValues, facts: ModelRunFacts): SnapshotInput {
   const { mode, provenance, now } = facts;
   const isOrchestrated = mode === "simulation";
   const inputs = isOrchestrated && provenance !== null ? orchestratedInputs(provenance) : NOT_ORCHESTRATED;
-  return assembleRun({
+  return {
     ...snapshotContent(values),
     requestedSeed: facts.seed ?? inputs.seed ?? (isOrchestrated ? DEFAULT_SEED : null),
     provenance,
@@ -165,7 +178,7 @@ export function assembleModelRun(values: RunValues, facts: ModelRunFacts): RunFo
     runId: withTemplate(facts.runId, inputs.templateId),
     now,
     hasTelemetryManifest: isOrchestrated,
-  });
+  };
 }
 
 function withTemplate(choice: RunIdChoice, templateId: string | null): RunIdChoice {
