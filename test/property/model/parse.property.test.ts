@@ -1,5 +1,8 @@
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { compileModel } from "../../../src/model/compile.ts";
 import { type Diagnostic, normaliseModelText } from "../../../src/model/diagnostics.ts";
 import { parseModel } from "../../../src/model/parse.ts";
 import { renderDiagnostic } from "../../../src/model/render-diagnostics.ts";
@@ -101,6 +104,47 @@ function checkPromises(text: string): void {
 
 test("any text gives a model or findings with places inside the text, and never throws", () => {
   fc.assert(fc.property(anyText, checkPromises), runs(250));
+});
+
+const root = path.resolve(import.meta.dirname, "../../../fixtures");
+const fixtures = globSync(["models/*.yaml", "bundles/*/model.yaml"], { cwd: root })
+  .sort()
+  .map((name) => readFileSync(path.join(root, name), "utf8"));
+
+/** A model of the fixtures with some pieces cut out, moved or put in. */
+const damagedFixture = fc
+  .tuple(
+    fc.constantFrom(...fixtures),
+    fc.array(
+      fc.record({
+        at: fc.double({ min: 0, max: 1, noNaN: true }),
+        cut: fc.nat(12),
+        put: fc.constantFrom("", ...FRAGMENTS, "SHIFT(", "self", "file:x.csv", "-1", "0", "1e9", "queue"),
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+  )
+  .map(([text, edits]) =>
+    edits.reduce((t, { at, cut, put }) => {
+      const start = Math.floor(at * t.length);
+      return t.slice(0, start) + put + t.slice(start + cut);
+    }, text),
+  );
+
+test("a damaged fixture is compiled, or refused with places inside the text", () => {
+  expect(fixtures.length).toBeGreaterThan(4);
+  fc.assert(
+    fc.property(damagedFixture, (text) => {
+      checkPromises(text);
+      const { model } = parseModel(text);
+      if (model === null) return;
+      const read = normaliseModelText(text);
+      const { plan, diagnostics } = compileModel(model);
+      expect(plan === null).toBe(diagnostics.some(({ severity }) => severity === "error"));
+      expect(diagnostics.flatMap((finding) => brokenPromises(text, read, finding))).toEqual([]);
+    }),
+    runs(200),
+  );
 });
 
 test("what direct takes, live takes too, and with the same meaning", () => {
