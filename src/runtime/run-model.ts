@@ -12,7 +12,7 @@ import { assembleRun, type RunFolder, roundTripUtc, type SnapshotInput, streamRu
 import { DEFAULT_SEED } from "../snapshot/manifest.ts";
 import { type OrchestratedInputs, orchestratedInputs } from "../snapshot/provenance.ts";
 import type { RunIdChoice } from "../snapshot/run-id.ts";
-import { waitingDiskFiles } from "../snapshot/snapshot-files.ts";
+import { quickDiskFiles } from "../snapshot/snapshot-files.ts";
 import { writeRunFolder } from "../snapshot/writer.ts";
 import { batchValues } from "./batch-values.ts";
 import { LiveRun } from "./live-run.ts";
@@ -74,8 +74,8 @@ export async function runModel(options: RunModelOptions): Promise<RunModelResult
     root: options.outDir,
     stagingRoot,
     overwrite: deterministicRunId,
-    // Nobody else waits in this process.
-    files: waitingDiskFiles,
+    // A run can be run again; FlowTime's own command does not wait for the disk either.
+    files: quickDiskFiles,
   });
   // Another run may be using it, so it goes only when it is empty.
   await rmdir(stagingRoot).catch(() => undefined);

@@ -114,7 +114,7 @@ async function copyEntries(entries: readonly ImportEntry[], directory: string, b
     await handle.sync();
     total += bytes;
   }
-  for (const folder of folders) await diskFiles.syncFolder(folder);
+  for (const folder of folders) await diskFiles.sync(folder);
   return total;
 }
 

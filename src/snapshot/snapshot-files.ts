@@ -21,10 +21,10 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 
 export interface SnapshotFiles {
   /** Creates the folder and its parents; nothing happens when it exists. */
   createFolder(path: string): Promise<void>;
-  /** Writes a new file and returns once it is durable. */
+  /** Writes a new file; `sync` makes it durable. */
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
-  /** Returns once the names in the folder are durable. */
-  syncFolder(path: string): Promise<void>;
+  /** Returns once the content of a file, or the names in a folder, are durable. */
+  sync(path: string): Promise<void>;
   /** Moves a folder in one step within its file system. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a folder with everything in it; nothing happens when it is missing. */
@@ -51,12 +51,9 @@ export const diskFiles: SnapshotFiles = {
     await mkdir(path, { recursive: true });
   },
   async writeFile(path, bytes) {
-    await withHandle(await open(path, "wx"), async (handle) => {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    });
+    await withHandle(await open(path, "wx"), (handle) => handle.writeFile(bytes));
   },
-  async syncFolder(path) {
+  async sync(path) {
     await withHandle(await open(path, "r"), (handle) => handle.sync());
   },
   rename,
@@ -96,10 +93,9 @@ export const waitingDiskFiles: SnapshotFiles = {
   async writeFile(path, bytes) {
     withDescriptor(openSync(path, "wx"), (descriptor) => {
       for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
-      fsyncSync(descriptor);
     });
   },
-  async syncFolder(path) {
+  async sync(path) {
     withDescriptor(openSync(path, "r"), fsyncSync);
   },
   async rename(from, to) {
@@ -113,6 +109,9 @@ export const waitingDiskFiles: SnapshotFiles = {
   list: async (path) => (existsSync(path) ? readdirSync(path) : []),
   uniqueName: randomUUID,
 };
+
+/** The same for what can simply be made again: it does not wait until the disk has it. */
+export const quickDiskFiles: SnapshotFiles = { ...waitingDiskFiles, sync: async () => {} };
 
 function withDescriptor(descriptor: number, use: (descriptor: number) => void): void {
   try {

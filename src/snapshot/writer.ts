@@ -53,9 +53,9 @@ export async function placeRunFolder(
     if (options.overwrite !== true && (await files.exists(target))) throw alreadyExists(target);
     const fresh = path.join(staging, "new");
     await write(fresh);
-    await files.syncFolder(staging);
+    await files.sync(staging);
     await putInPlace(files, fresh, target, staging, options.overwrite === true);
-    await files.syncFolder(root);
+    await files.sync(root);
   } catch (error) {
     throw asSnapshotError(error, target);
   } finally {
@@ -82,7 +82,7 @@ export async function removeRunFolder(folderName: string, options: WriteOptions)
   try {
     await files.createFolder(staging);
     await files.rename(target, path.join(staging, "removed"));
-    await files.syncFolder(root);
+    await files.sync(root);
     await files.remove(staging);
   } catch (error) {
     throw asSnapshotError(error, target);
@@ -96,6 +96,7 @@ export async function sweepStaging(options: WriteOptions): Promise<void> {
 
 async function fill(files: SnapshotFiles, folder: RunFolderStream, directory: string): Promise<void> {
   const made = new Set<string>();
+  const written: string[] = [];
   const make = async (name: string): Promise<void> => {
     if (made.has(name)) return;
     if (name !== directory) await make(path.dirname(name));
@@ -109,8 +110,10 @@ async function fill(files: SnapshotFiles, folder: RunFolderStream, directory: st
     await requireRoom(files, directory, file.bytes.length);
     await make(path.dirname(target));
     await files.writeFile(target, file.bytes);
+    written.push(target);
   }
-  for (const name of made) await files.syncFolder(name);
+  // All are written before the first is waited for: one commit of the file system's journal then serves many.
+  for (const name of [...written, ...made]) await files.sync(name);
 }
 
 async function putInPlace(

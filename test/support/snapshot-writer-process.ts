@@ -30,9 +30,9 @@ const files: SnapshotFiles = {
     at("write", name, () => writeFileSync(name, bytes.subarray(0, bytes.length / 2)));
     await diskFiles.writeFile(name, bytes);
   },
-  async syncFolder(name) {
+  async sync(name) {
     at("sync", name);
-    await diskFiles.syncFolder(name);
+    await diskFiles.sync(name);
   },
   async rename(from, to) {
     at("rename", to);

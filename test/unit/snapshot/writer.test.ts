@@ -29,7 +29,7 @@ class ScriptedDisk implements SnapshotFiles {
     if (!this.folders.has(parentOf(path))) throw new Error(`no folder for ${path}`);
     this.files.set(path, Buffer.from(bytes).toString());
   }
-  async syncFolder(path: string): Promise<void> {
+  async sync(path: string): Promise<void> {
     this.#step();
     this.durable.add(path);
   }
