@@ -72,6 +72,7 @@ const CATEGORY_BY_NODE_KIND: Readonly<Record<ModelNode["kind"], NodeCategory>> =
   expr: "expression",
   serviceWithBuffer: "service",
   router: "router",
+  overflow: "expression",
 };
 
 /** A topology node: its roles, and what is derived from them. References and kinds are read as queries read them. */

@@ -61,3 +61,13 @@ export function gatedOutflow(
   if (Number.isFinite(capacity)) return Math.min(outflow, capacity);
   return nonFiniteCapacityIsZero ? Math.min(outflow, 0) : outflow;
 }
+
+/** What a shared capacity leaves to one of the demands on it, which add up to `total`: no limit where all fit (engine.md §7.4). */
+export function allocation(demand: number, total: number, capacity: number): number {
+  return total > capacity ? capacity * (demand / total) : Number.POSITIVE_INFINITY;
+}
+
+/** `limit` where `measured` is beyond it, else `value`. */
+export function limited(value: number, measured: number, limit: number): number {
+  return measured > limit ? limit : value;
+}

@@ -1,6 +1,6 @@
 import { invariant } from "../lib/assert.ts";
 import { type Expression, parseExpression } from "../model/expression.ts";
-import type { Model, ModelNode } from "../model/model.ts";
+import type { Constraint, Model, ModelNode } from "../model/model.ts";
 import { evaluationOrder, feedbackMembers, inputsOf } from "../model/order.ts";
 import type { Plan } from "../model/plan.ts";
 
@@ -20,6 +20,8 @@ export interface BatchModel {
   readonly bound: ReadonlySet<string>;
   /** Series id by `file:` reference, for the series that exist only because telemetry feeds them. */
   readonly fileSeries: ReadonlyMap<string, string>;
+  /** Shared constraints that are enforced. */
+  readonly constraints: readonly Constraint[];
 }
 
 /** Every evaluated series by id, in evaluation order, one value a bin. */
@@ -32,6 +34,8 @@ export interface BatchOptions {
   readonly bound?: ReadonlySet<string>;
   /** Default none. */
   readonly fileSeries?: ReadonlyMap<string, string>;
+  /** Shared constraints to enforce. Default none. */
+  readonly constraints?: readonly Constraint[];
 }
 
 /** @param model valid and free of same-bin cycles; as written, or with generated nodes (`generateNodes`) */
@@ -54,6 +58,7 @@ export function prepareBatch(model: Model, options: BatchOptions = {}): BatchMod
     ),
     bound: options.bound ?? new Set(),
     fileSeries: options.fileSeries ?? new Map(),
+    constraints: options.constraints ?? [],
   };
 }
 
@@ -69,7 +74,8 @@ export function batchOfPlan(plan: Plan): BatchModel {
     }
   }
   const bound = new Set(plan.bound.map(({ seriesId }) => seriesId));
-  return prepareBatch(plan.model, { order: plan.order, bound, fileSeries });
+  const constraints = plan.modes.constraints ? (plan.source.topology?.constraints ?? []) : [];
+  return prepareBatch(plan.model, { order: plan.order, bound, fileSeries, constraints });
 }
 
 /** Depth of a queue before bin 0: the last topology node bound to it decides (engine.md §3.2). */

@@ -1,7 +1,10 @@
 import { generateNodes } from "../model/generate.ts";
 import type { Model } from "../model/model.ts";
+import type { EnforcementModes } from "../model/plan.ts";
+import { limitQueues } from "../model/wip-limits.ts";
 import { evaluateTotals, type WindowOptions } from "./batch.ts";
 import { decomposeClasses, type NodeClasses } from "./batch-classes.ts";
+import { evaluateEnforced } from "./batch-enforcement.ts";
 import { type BatchModel, prepareBatch, type Totals } from "./batch-model.ts";
 import { evaluateRouted } from "./batch-router.ts";
 import { withZeroReads } from "./batch-zero-reads.ts";
@@ -21,11 +24,20 @@ export interface BatchRun {
  * An orchestrated run (path P2 of engine.md §1.1): everything on the model with its generated nodes.
  *
  * @param model as written; a model with a same-bin cycle has no meaning here
+ * @param modes limits to enforce. Default none
  */
-export function runSimulation(model: Model, bins: number, cell?: WindowOptions["cell"]): BatchRun {
-  const { model: compiled, generated } = generateNodes(model);
-  const batch = prepareBatch(compiled);
-  const { totals } = evaluateRouted(batch, bins, cell);
+export function runSimulation(
+  model: Model,
+  bins: number,
+  cell?: WindowOptions["cell"],
+  modes?: Partial<EnforcementModes>,
+): BatchRun {
+  const written = generateNodes(model);
+  const { model: compiled, generated } = modes?.wip ? limitQueues(written, model.nodes.length) : written;
+  const batch = prepareBatch(compiled, { constraints: modes?.constraints ? (model.topology?.constraints ?? []) : [] });
+  // A causal run computes what overflow settles at, however long its way through queues and bins is.
+  const overflows = compiled.nodes.filter(({ kind }) => kind === "overflow").length;
+  const { totals } = evaluateEnforced(batch, bins, cell, undefined, bins * overflows + 1);
   return { batch, totals, classes: decomposeClasses(batch, totals), generated };
 }
 

@@ -1,8 +1,10 @@
 import { type Expression, literalInteger } from "../model/expression.ts";
-import type { BufferNode, ModelNode } from "../model/model.ts";
+import type { BufferNode, ModelNode, WipLimit } from "../model/model.ts";
 import type { Plan } from "../model/plan.ts";
-import { clamp, divide, gatedOutflow, modulo, queueDepth, round, step } from "./arithmetic.ts";
+import { clamp, divide, finiteOrZero, gatedOutflow, modulo, queueDepth, round, step } from "./arithmetic.ts";
 import { type BatchModel, batchOfPlan, initialDepthOf, type Totals } from "./batch-model.ts";
+
+export type Overrides = ReadonlyMap<string, ArrayLike<number | undefined>>;
 
 export interface WindowOptions {
   /**
@@ -12,9 +14,9 @@ export interface WindowOptions {
   readonly cell?: (seriesId: string, bin: number) => number | undefined;
   /**
    * Values that stand in for a node's own definition, at least `bins` long. Telemetry goes before them: what was measured
-   * is not computed. Default none.
+   * is not computed. Where one is undefined the definition counts. Default none.
    */
-  readonly overrides?: Totals;
+  readonly overrides?: Overrides;
 }
 
 /**
@@ -34,12 +36,12 @@ export function evaluateWindow(plan: Plan, bins: number, cell: (seriesId: string
  * @returns every series by id: nodes in evaluation order, then series that only telemetry feeds
  */
 export function evaluateTotals(batch: BatchModel, bins: number, options: WindowOptions = {}): Totals {
-  const { cell = () => Number.NaN, overrides = new Map<string, Float64Array>() } = options;
+  const { cell = () => Number.NaN, overrides = new Map() as Overrides } = options;
   const series = new Map<string, Float64Array>();
   const telemetryOnly = [...batch.bound].filter((id) => !batch.nodes.has(id));
   for (const id of [...batch.order, ...telemetryOnly]) series.set(id, new Float64Array(bins));
 
-  const walk = new Walk(batch, series, bins);
+  const walk = new Walk(batch, series, bins, overrides);
   for (let t = 0; t < bins; t++) {
     for (const id of telemetryOnly) series.get(id)![t] = cell(id, t) ?? Number.NaN;
     for (const id of batch.order) {
@@ -54,11 +56,13 @@ class Walk {
   private readonly batch: BatchModel;
   private readonly series: Totals;
   private readonly bins: number;
+  private readonly overrides: Overrides;
 
-  constructor(batch: BatchModel, series: Totals, bins: number) {
+  constructor(batch: BatchModel, series: Totals, bins: number, overrides: Overrides) {
     this.batch = batch;
     this.series = series;
     this.bins = bins;
+    this.overrides = overrides;
   }
 
   node(node: ModelNode, t: number): number {
@@ -75,7 +79,9 @@ class Walk {
       case "router":
         return this.read(node.queue, t);
       case "serviceWithBuffer":
-        return this.queue(node, t);
+        return node.wip === undefined ? this.queue(node, t) : Math.min(this.queue(node, t), this.limit(node.wip, t));
+      case "overflow":
+        return this.overflow(this.batch.nodes.get(node.queue) as BufferNode, t);
     }
   }
 
@@ -83,6 +89,24 @@ class Walk {
     return this.series.get(this.batch.fileSeries.get(reference) ?? reference)![t]!;
   }
 
+  /** Nothing where the depth is measured, or what a router brings. */
+  private overflow(queue: BufferNode, t: number): number {
+    if (this.batch.bound.has(queue.id) || (this.overrides.has(queue.id) && this.isRouted(queue.id))) return 0;
+    const beyond = this.queue(queue, t) - this.limit(queue.wip!, t);
+    return beyond > 0 ? beyond : 0;
+  }
+
+  private isRouted(id: string): boolean {
+    return this.batch.model.nodes.some(
+      (node) => node.kind === "router" && node.routes.some(({ target }) => target === id),
+    );
+  }
+
+  private limit({ limit }: WipLimit, t: number): number {
+    return Math.max(0, finiteOrZero(this.read(limit, t)));
+  }
+
+  /** Depth at the end of the bin, whatever its limit. */
   private queue(node: BufferNode, t: number): number {
     const depths = this.series.get(node.id)!;
     let outflow = this.read(node.outflow, t);

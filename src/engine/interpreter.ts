@@ -1,5 +1,16 @@
 import type { CellGap, ClassOperator, Operator } from "../model/plan.ts";
-import { clamp, divide, finiteOrZero, gatedOutflow, modulo, queueDepth, round, step } from "./arithmetic.ts";
+import {
+  allocation,
+  clamp,
+  divide,
+  finiteOrZero,
+  gatedOutflow,
+  limited,
+  modulo,
+  queueDepth,
+  round,
+  step,
+} from "./arithmetic.ts";
 import { evaluateClassOperator, quotientScale, shareModulo, shareOfProduct } from "./class-operators.ts";
 
 const OPCODES = {
@@ -34,6 +45,8 @@ const OPCODES = {
   winningSide: 24,
   classQueues: 24,
   retryShares: 24,
+  allocate: 25,
+  limit: 26,
 } as const satisfies Record<Operator["op"], number>;
 
 /** Words per instruction: opcode, out, a, b, c, d. */
@@ -171,6 +184,12 @@ export class Interpreter implements Execution {
         case OPCODES.shareModulo:
           rows[out] = shareModulo(rows[base + a]!, rows[base + b]!);
           break;
+        case OPCODES.allocate:
+          rows[out] = allocation(rows[base + a]!, rows[base + b]!, rows[base + code[pc + 4]!]!);
+          break;
+        case OPCODES.limit:
+          rows[out] = limited(rows[base + a]!, rows[base + b]!, rows[base + code[pc + 4]!]!);
+          break;
         case OPCODES.normalise:
           evaluateClassOperator(this.classOperators[a]!, rows, base, ((t - 1) & mask) * width, t);
           break;
@@ -245,6 +264,12 @@ function lower(operators: readonly Operator[], tables: Float64Array[], classOper
         break;
       case "clamp":
         put(opcode, operator.out, operator.a, operator.low, operator.high);
+        break;
+      case "allocate":
+        put(opcode, operator.out, operator.demand, operator.total, operator.capacity);
+        break;
+      case "limit":
+        put(opcode, operator.out, operator.a, operator.measured, operator.limit);
         break;
       case "shift":
         put(opcode, operator.out, operator.a, operator.lag);

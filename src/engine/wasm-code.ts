@@ -126,6 +126,7 @@ const OPS = {
   i32RemU: 0x70,
   i32And: 0x71,
   f64Eq: 0x61,
+  f64Gt: 0x64,
   f64Ge: 0x66,
   f64Ceil: 0x9b,
   f64Floor: 0x9c,

@@ -257,6 +257,22 @@ class FunctionEmitter {
         this.isFiring(operator.period, operator.phase);
         body.op("select");
         break;
+      case "allocate":
+        this.column(operator.capacity);
+        this.column(operator.demand);
+        this.column(operator.total);
+        body.op("f64Div").op("f64Mul").f64(Number.POSITIVE_INFINITY);
+        this.column(operator.total);
+        this.column(operator.capacity);
+        body.op("f64Gt").op("select");
+        break;
+      case "limit":
+        this.column(operator.limit);
+        this.column(operator.a);
+        this.column(operator.measured);
+        this.column(operator.limit);
+        body.op("f64Gt").op("select");
+        break;
       case "queue":
         this.queue(operator);
         break;

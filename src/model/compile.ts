@@ -7,6 +7,7 @@ import { findDivergences } from "./divergences.ts";
 import { edgeSeries } from "./edges.ts";
 import { ExpressionCompiler, OperatorList } from "./emit.ts";
 import { initialDepths } from "./emit-nodes.ts";
+import { constrainedSeries, overflowCycle } from "./enforcement.ts";
 import type { Expression } from "./expression.ts";
 import { generateNodes } from "./generate.ts";
 import { layOut } from "./layout.ts";
@@ -14,8 +15,9 @@ import type { Model } from "./model.ts";
 import { checkNodes, parseTrees } from "./node-findings.ts";
 import { declarationOrder, evaluationOrder, feedbackGroups, type Inputs, inputsOf } from "./order.ts";
 import { emitPasses, isOnlyFed, type Telemetry } from "./passes.ts";
-import type { BoundSeries, Column, GapPolicy, Plan } from "./plan.ts";
+import type { BoundSeries, Column, EnforcementModes, GapPolicy, Plan } from "./plan.ts";
 import { PlanTooLarge, planTooLarge, stateFinding } from "./plan-limits.ts";
+import { limitQueues } from "./wip-limits.ts";
 
 export interface CompileOptions {
   /** Series that telemetry feeds, besides those the model states itself. Default none. */
@@ -31,6 +33,8 @@ export interface CompileOptions {
    * edge series. Default no.
    */
   readonly asDirectRun?: boolean;
+  /** Limits to enforce that FlowTime's runs leave alone (engine.md §11.1, D11). Default none. */
+  readonly modes?: Partial<EnforcementModes>;
 }
 
 export interface Compiled {
@@ -45,7 +49,12 @@ export interface Compiled {
  */
 export function compileModel(model: Model, options: CompileOptions = {}): Compiled {
   const diagnostics: Diagnostic[] = [];
-  const generation = generateNodes(model);
+  const modes: EnforcementModes = {
+    wip: options.modes?.wip ?? false,
+    constraints: options.modes?.constraints ?? false,
+  };
+  const declaredCount = model.nodes.length;
+  const generation = modes.wip ? limitQueues(generateNodes(model), declaredCount) : generateNodes(model);
   diagnostics.push(...generation.diagnostics);
   const compiled = generation.model;
 
@@ -56,9 +65,11 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   const gapPolicy = options.gapPolicy ?? "nan";
   const order = orderNodes(compiled, inputs, gapPolicy === "model" ? new Set() : bindings.bound, diagnostics);
   const groups = order === null ? null : groupsOf(compiled, order, inputs);
-  checkNodes({ model: compiled, declared: model.nodes.length, trees, inputs, bindings, groups }, diagnostics);
+  checkNodes({ model: compiled, declared: declaredCount, trees, inputs, bindings, groups }, diagnostics);
   if (gapPolicy === "model") checkGapPolicy(compiled, bindings, diagnostics);
   if (order === null || groups === null) return { plan: null, diagnostics };
+  const cycle = overflowCycle(compiled, (id) => (bindings.bound.has(id) ? [] : inputs.get(id)!.sameBin));
+  if (cycle !== null) diagnostics.push(cycle);
   if (diagnostics.some((finding) => finding.severity === "error")) return { plan: null, diagnostics };
 
   const declared = new Set(model.nodes.map((node) => node.id));
@@ -69,7 +80,7 @@ export function compileModel(model: Model, options: CompileOptions = {}): Compil
   const asDirectRun = options.asDirectRun ?? false;
   const orders = { order, orderAsWritten, groups };
   const emission = withinLimits(diagnostics, () =>
-    emit(model, compiled, trees, inputs, bindings, orders, { asDirectRun, gapPolicy }, diagnostics),
+    emit(model, compiled, trees, inputs, bindings, orders, { asDirectRun, gapPolicy, modes }, diagnostics),
   );
   if (emission === null) return { plan: null, diagnostics };
   const tooMuchState = stateFinding(emission.columns.length, emission.lookback, model.grid.bins);
@@ -149,7 +160,11 @@ function emit(
   inputs: ReadonlyMap<string, Inputs>,
   bindings: Bindings,
   orders: Pick<Plan, "order" | "orderAsWritten"> & { readonly groups: ReadonlyMap<string, number> },
-  { asDirectRun, gapPolicy }: { readonly asDirectRun: boolean; readonly gapPolicy: GapPolicy },
+  {
+    asDirectRun,
+    gapPolicy,
+    modes,
+  }: { readonly asDirectRun: boolean; readonly gapPolicy: GapPolicy; readonly modes: EnforcementModes },
   diagnostics: Diagnostic[],
 ): Emission | null {
   const columns: Column[] = model.nodes.map((node) => ({
@@ -172,6 +187,8 @@ function emit(
   const { fileSeries } = bindings;
   const given = (totals: ReadonlyMap<string, number>) => givenClasses(bound, totals, operators);
   const depths = initialDepths(model);
+  // Generated nodes take a topology's constraints away (engine.md §3.4), which is no reason not to enforce them.
+  const constraints = modes.constraints ? (source.topology?.constraints ?? []) : [];
   emitPasses({
     model,
     initialDepths: depths,
@@ -190,6 +207,8 @@ function emit(
     columnOf,
     fileSeries,
     given,
+    constraints,
+    limited: new Map(),
     isUnavailable: asDirectRun ? unavailableReads(orders.order, groups) : () => false,
     routingModel: asDirectRun ? source : model,
     routingOrder: asDirectRun ? orders.orderAsWritten : orders.order,
@@ -221,8 +240,12 @@ function emit(
   });
   for (const reference of fileSeries.keys()) columnOf.delete(reference);
   for (const id of hidden) columnOf.delete(id);
-  const divergences = findDivergences({ source, model, order: orders.order, inputs, trees, groups });
-  return { ...layout, bound, lookback: operators.lookback, columnOf, divergences };
+  const limited =
+    model.nodes.find((node) => node.kind === "overflow" && !telemetry.has(node.queue))?.id ??
+    [...constrainedSeries(model, constraints, fileSeries)].find((id) => columnOf.has(id) && !telemetry.has(id)) ??
+    null;
+  const divergences = findDivergences({ source, model, order: orders.order, inputs, trees, groups, limited });
+  return { ...layout, bound, lookback: operators.lookback, columnOf, divergences, modes };
 }
 
 /** What telemetry feeds: totals in column order, then classes, for whose cells columns are added. */

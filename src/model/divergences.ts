@@ -5,11 +5,11 @@ import type { Inputs } from "./order.ts";
 
 /**
  * Where FlowTime's own engine fails, or reads zeros, by a defect of its ledger (engine.md §11.1). A live run computes what
- * the model states, so there is no FlowTime figure to compare with.
+ * the model states, so there is no FlowTime figure to compare with. D11 is no failure: FlowTime's runs enforce no limits, and this one does.
  */
 export interface Divergence {
   /** Ledger id, such as `D3`. */
-  readonly id: "D1" | "D2" | "D3" | "D4" | "D5" | "D7" | "D9" | "D10" | "D13";
+  readonly id: "D1" | "D2" | "D3" | "D4" | "D5" | "D7" | "D9" | "D10" | "D11" | "D13";
   /** The first node concerned. */
   readonly nodeId: string;
 }
@@ -23,6 +23,8 @@ export interface DivergenceInput {
   readonly trees: ReadonlyMap<string, Expression>;
   /** End position of the feedback group, by member. */
   readonly groups: ReadonlyMap<string, number>;
+  /** The first node on which an enforced limit acts. */
+  readonly limited: string | null;
 }
 
 /** Magnitudes below this are printed with an exponent, which FlowTime's expressions cannot read back (D9). */
@@ -58,6 +60,7 @@ export function findDivergences(input: DivergenceInput): readonly Divergence[] {
   }
   const shared = sharedArrivals(model);
   if (shared !== null) note("D10", shared);
+  if (input.limited !== null) note("D11", input.limited);
   return Array.from(found, ([id, nodeId]) => ({ id, nodeId })).sort((a, b) => ledgerNumber(a.id) - ledgerNumber(b.id));
 }
 

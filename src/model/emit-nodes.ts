@@ -14,19 +14,17 @@ export interface NodeContext {
   readonly operators: OperatorList;
   readonly expressions: ExpressionCompiler;
   readonly diagnostics: Diagnostic[];
+  /** Of a queue with a WIP limit, by the column of its series: the columns of its depth without and with the limit. */
+  readonly limited: Map<number, { readonly without: number; readonly within: number }>;
 }
 
 /**
  * Emits the operators of one node into a column.
- * @param series column of the node's series, where that is another one: telemetry may stand in it in place of what is emitted
+ * @param series column of the node's series in this pass, where that is another one: telemetry or a limit may stand in it in
+ *   place of what is emitted
  */
-export function emitNode(
-  node: ModelNode,
-  out: number,
-  scope: Scope,
-  { model, initialDepths, trees, feedback, operators, expressions, diagnostics }: NodeContext,
-  series: number = out,
-): void {
+export function emitNode(node: ModelNode, out: number, scope: Scope, context: NodeContext, series: number = out): void {
+  const { model, initialDepths, trees, feedback, operators, expressions, diagnostics } = context;
   switch (node.kind) {
     case "const":
       operators.push({ op: "const", out, values: Float64Array.from(node.values) });
@@ -51,9 +49,26 @@ export function emitNode(
     case "expr":
       expressions.compile(node, trees.get(node.id)!, out, scope);
       return;
-    case "serviceWithBuffer":
-      operators.push(queueOperator(node, { out, previous: series }, feedback.has(node.id), initialDepths, scope));
+    case "serviceWithBuffer": {
+      if (node.wip === undefined) {
+        operators.push(queueOperator(node, { out, previous: series }, feedback.has(node.id), initialDepths, scope));
+        return;
+      }
+      const a = operators.newColumn(node.id);
+      operators.push(queueOperator(node, { out: a, previous: series }, feedback.has(node.id), initialDepths, scope));
+      const finite = operators.derive({ op: "finiteOrZero", a: scope(node.wip.limit) }, node.id);
+      const b = operators.derive({ op: "max", a: operators.literal(0, node.id), b: finite }, node.id);
+      operators.push({ op: "min", out, a, b });
+      context.limited.set(series, { without: a, within: out });
       return;
+    }
+    case "overflow": {
+      // A queue that telemetry feeds, or a router overrides, turns nothing away that is known.
+      const depth = context.limited.get(scope(node.queue));
+      if (depth === undefined) operators.push({ op: "literal", out, value: 0 });
+      else operators.push({ op: "subtract", out, a: depth.without, b: depth.within });
+      return;
+    }
     case "router":
       operators.push({ op: "copy", out, a: scope(node.queue) });
   }

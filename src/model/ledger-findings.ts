@@ -11,6 +11,7 @@ const NODE_TYPES: Readonly<Record<ModelNode["kind"], string>> = {
   pmf: "PmfNode",
   serviceWithBuffer: "ServiceWithBufferNode",
   router: "RouterNode",
+  overflow: "ServiceWithBufferNode",
 };
 
 /**

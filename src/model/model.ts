@@ -61,14 +61,31 @@ export interface BufferNode extends NodeBase {
   readonly outflow: string;
   readonly loss: string | null;
   readonly dispatchSchedule: DispatchSchedule | null;
+  /** Only where WIP limits are enforced. */
+  readonly wip?: WipLimit;
 }
+
+/** What a queue may hold, and where the rest goes (engine.md §6.4.3–4). */
+export interface WipLimit {
+  /** Id of the node that gives the limit. */
+  readonly limit: string;
+  /** Id of the queue that gets what is beyond it; null: it vanishes. */
+  readonly overflow: string | null;
+}
+
+/** What a queue with a WIP limit turns away: a generated node, only where limits are enforced. */
+export interface OverflowNode extends NodeBase {
+  readonly kind: "overflow";
+  readonly queue: string;
+}
+
 export interface RouterNode extends NodeBase {
   readonly kind: "router";
   readonly inputPlaces?: InputPlaces;
   readonly queue: string;
   readonly routes: readonly Route[];
 }
-export type ModelNode = ConstNode | ExprNode | PmfNode | BufferNode | RouterNode;
+export type ModelNode = ConstNode | ExprNode | PmfNode | BufferNode | RouterNode | OverflowNode;
 
 export interface Route {
   readonly target: string;
@@ -144,7 +161,17 @@ export interface TopologyNode {
   /** `initialCondition.queueDepth`; null when the node has no initial condition. */
   readonly initialQueueDepth: number | null;
   readonly dispatchSchedule: DispatchSchedule | null;
+  readonly wip: WipFields;
   readonly span: SourceSpan;
+}
+
+/** The WIP fields of a topology node, null where absent. FlowTime's schema takes anything here and its runs read none of it (D11). */
+export interface WipFields {
+  /** Value null where what is written is no number. */
+  readonly limit: { readonly value: number | null; readonly span: SourceSpan } | null;
+  /** References as written, trimmed; empty where what is written is no text. */
+  readonly limitSeries: { readonly text: string; readonly span: SourceSpan } | null;
+  readonly overflow: { readonly text: string; readonly span: SourceSpan } | null;
 }
 
 export interface Semantics {

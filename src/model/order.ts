@@ -17,10 +17,11 @@ export function inputsOf(node: ModelNode, tree: Expression | null): Inputs {
       return { sameBin: [...sameBin], lagged: [...lagged].filter((name) => !sameBin.has(name)) };
     }
     case "serviceWithBuffer": {
-      const names = [node.inflow, node.outflow, node.loss, node.dispatchSchedule?.capacitySeries];
+      const names = [node.inflow, node.outflow, node.loss, node.dispatchSchedule?.capacitySeries, node.wip?.limit];
       return { sameBin: [...new Set(names.filter((name) => name !== null && name !== undefined))], lagged: [] };
     }
     case "router":
+    case "overflow":
       return { sameBin: [node.queue], lagged: [] };
     default:
       return { sameBin: [], lagged: [] };

@@ -2,7 +2,8 @@ import { ClassColumns, type Contribution } from "./class-columns.ts";
 import { decomposeClasses } from "./decompose.ts";
 import type { Scope } from "./emit.ts";
 import { emitNode, type NodeContext } from "./emit-nodes.ts";
-import type { Model, RouterNode } from "./model.ts";
+import { allowances, constrainedSeries, overflowRoutes } from "./enforcement.ts";
+import type { Constraint, Model, RouterNode } from "./model.ts";
 import type { Inputs } from "./order.ts";
 import type { CellGap } from "./plan.ts";
 import { splitRoutes } from "./split-routes.ts";
@@ -29,6 +30,8 @@ export interface PassInput extends NodeContext {
   readonly fileSeries: ReadonlyMap<string, string>;
   /** Classes that telemetry gives, scaled to the totals in these columns. */
   readonly given: (columnOf: ReadonlyMap<string, number>) => ReadonlyMap<string, ClassColumns>;
+  /** Constraints that are enforced. */
+  readonly constraints: readonly Constraint[];
   /** Whether a node's read of another one gives 0. */
   readonly isUnavailable: (reader: string, name: string) => boolean;
   /** The nodes that routers see, in evaluation order: those as written in a direct run, else all. */
@@ -36,21 +39,44 @@ export interface PassInput extends NodeContext {
   readonly routingOrder: readonly string[];
 }
 
+/** One more evaluation of the nodes that an override can change. */
+interface Pass {
+  /** Nodes that it overrides, unless telemetry feeds them. */
+  readonly targets: ReadonlySet<string>;
+  /** Prepares the overrides. */
+  readonly overrides: (columns: PassColumns) => ReadonlyMap<string, Override>;
+}
+
+/** Series columns by id or `file:` reference, in the pass before and in this one. */
+interface PassColumns {
+  readonly before: ReadonlyMap<string, number>;
+  readonly now: ReadonlyMap<string, number>;
+}
+
+/** Emits what a node is into a column. */
+type Emit = (out: number) => void;
+/** Emits what a node is instead of `own`. */
+type Override = (out: number, own: Emit) => void;
+
 /**
- * Emits both evaluation passes (engine.md §1.2): the base pass, and, when a router has a source, one evaluation with the
- * routers' targets overridden by what the base pass gives (D6: a router behind another one sees unrouted values). Only
- * nodes that an override can reach exist twice; the published columns are those of the second pass. Telemetry stands
- * before overrides.
+ * Emits all evaluation passes (engine.md §1.2): the base pass, and, when a router has a source, one evaluation with the
+ * routers' targets overridden by what the base pass gives (D6: a router behind another one sees unrouted values). Where
+ * limits are enforced, one more with what constraints leave of served series (§7.4), and one with overflow added to the
+ * inflow of its targets (§6.4.4). What is overridden once stays so. Only nodes that an override can reach exist in
+ * several columns; the published ones are those of the last pass. Telemetry stands before overrides.
  */
 export function emitPasses(input: PassInput): void {
   const { model, operators, expressions, columnOf, telemetry } = input;
-  const routers = model.nodes.filter((node) => node.kind === "router");
-  const targets = new Set(routers.flatMap(({ routes }) => routes.map(({ target }) => target)));
-  const affected = reachedBy(targets, input);
+  const passes = [routerPass(input), constraintPass(input), overflowPass(input)].filter(
+    ({ targets }) => targets.size > 0,
+  );
+  const reached = passes.map(({ targets }) => reachedBy(targets, input));
   const nodes = new Map(model.nodes.map((node) => [node.id, node]));
+  const publishedBy = new Map<string, number>();
+  for (const [pass, ids] of reached.entries()) for (const id of ids) publishedBy.set(id, pass);
 
-  const baseColumns = new Map(columnOf);
-  for (const id of affected) baseColumns.set(id, operators.unroutedColumn(id));
+  let before = new Map(columnOf);
+  for (const id of publishedBy.keys()) before.set(id, operators.unroutedColumn(id));
   const scopeOf =
     (reader: string, columns: ReadonlyMap<string, number>): Scope =>
     (name) =>
@@ -69,23 +95,82 @@ export function emitPasses(input: PassInput): void {
     }
   };
   for (const id of input.emissionOrder) {
-    const out = baseColumns.get(id)!;
-    emitSeries(id, out, (column) => emitNode(nodes.get(id)!, column, scopeOf(id, baseColumns), input, out));
+    const out = before.get(id)!;
+    emitSeries(id, out, (column) => emitNode(nodes.get(id)!, column, scopeOf(id, before), input, out));
   }
   expressions.flushDeferred();
-  if (affected.size === 0) return;
 
-  const overrides = routerOverrides(routers, baseColumns, input);
-  for (const id of input.emissionOrder) {
-    if (!affected.has(id)) continue;
-    const override = overrides.get(id);
-    const out = columnOf.get(id)!;
-    emitSeries(id, out, (column) => {
-      if (override === undefined) emitNode(nodes.get(id)!, column, scopeOf(id, columnOf), input, out);
-      else operators.push({ op: "copy", out: column, a: override });
-    });
+  const standing = new Map<string, readonly Override[]>();
+  for (const [pass, { overrides: prepare }] of passes.entries()) {
+    const now = new Map(before);
+    for (const id of reached[pass]!) {
+      now.set(id, publishedBy.get(id) === pass ? columnOf.get(id)! : operators.unroutedColumn(id));
+    }
+    for (const [id, override] of prepare({ before, now })) {
+      standing.set(id, [...(standing.get(id) ?? []), override]);
+    }
+    for (const id of input.emissionOrder) {
+      if (!reached[pass]!.has(id)) continue;
+      const out = now.get(id)!;
+      const definition: Emit = (column) => emitNode(nodes.get(id)!, column, scopeOf(id, now), input, out);
+      const emit = (standing.get(id) ?? []).reduce<Emit>(
+        (own, override) => (column) => override(column, own),
+        definition,
+      );
+      emitSeries(id, out, emit);
+    }
+    expressions.flushDeferred();
+    before = now;
   }
-  expressions.flushDeferred();
+}
+
+function routerPass(input: PassInput): Pass {
+  const routers = input.model.nodes.filter((node) => node.kind === "router");
+  return {
+    targets: new Set(routers.flatMap(({ routes }) => routes.map(({ target }) => target))),
+    overrides: ({ before }) =>
+      new Map<string, Override>(
+        Array.from(routerOverrides(routers, before, input), ([id, a]) => [
+          id,
+          (out) => void input.operators.push({ op: "copy", out, a }),
+        ]),
+      ),
+  };
+}
+
+function constraintPass({ model, constraints, fileSeries, operators }: PassInput): Pass {
+  return {
+    targets: constrainedSeries(model, constraints, fileSeries),
+    overrides: ({ before }) =>
+      new Map<string, Override>(
+        Array.from(allowances(model, constraints, fileSeries, before, operators), ([id, limit]) => [
+          id,
+          (out, own) => {
+            const a = operators.newColumn(id);
+            own(a);
+            operators.push({ op: "limit", out, a, measured: before.get(id)!, limit });
+          },
+        ]),
+      ),
+  };
+}
+
+function overflowPass({ model, operators }: PassInput): Pass {
+  const routes = overflowRoutes(model);
+  return {
+    targets: new Set(routes.keys()),
+    overrides: ({ before, now }) =>
+      new Map<string, Override>(
+        Array.from(routes, ([id, sources]) => [
+          id,
+          (out) => {
+            let a = before.get(id)!;
+            for (const source of sources) a = operators.derive({ op: "add", a, b: now.get(source)! }, id);
+            operators.push({ op: "copy", out, a });
+          },
+        ]),
+      ),
+  };
 }
 
 /** Nodes whose value an override can change: the targets and whatever reads them, in the same bin or later. */

@@ -38,6 +38,16 @@ export interface Plan {
   readonly routers: readonly RouterColumns[];
   /** Defects of FlowTime's engine that this model meets: then there are no figures of FlowTime's to compare with. */
   readonly divergences: readonly Divergence[];
+  /** Limits that FlowTime's runs leave alone and this plan enforces. */
+  readonly modes: EnforcementModes;
+}
+
+/** What a run enforces beyond FlowTime's runs (engine.md §11.1, D11). */
+export interface EnforcementModes {
+  /** WIP limits of queues and the routing of their overflow. */
+  readonly wip: boolean;
+  /** Shared constraints. */
+  readonly constraints: boolean;
 }
 
 /** Classes of one series: which are there, in which order, and their columns. */
@@ -150,11 +160,27 @@ export type Operator =
       readonly phase: number;
       readonly amplitude: number | null;
     }
+  /** capacity·(demand/total) where total > capacity, else +∞: what a shared capacity leaves to one demand (§7.4). */
+  | {
+      readonly op: "allocate";
+      readonly out: number;
+      readonly demand: number;
+      readonly total: number;
+      readonly capacity: number;
+    }
+  /** `limit` where `measured` > `limit`, else `a`. */
+  | {
+      readonly op: "limit";
+      readonly out: number;
+      readonly a: number;
+      readonly measured: number;
+      readonly limit: number;
+    }
   /** End-of-bin queue depth with optional loss and dispatch gate (engine.md §6.4). */
   | {
       readonly op: "queue";
       readonly out: number;
-      /** Column with the depth of the bin before: `out`, or the series that telemetry may feed in its place. */
+      /** Column with the depth of the bin before: `out`, or the series that telemetry or a limit may put in its place. */
       readonly previous: number;
       readonly inflow: number;
       readonly outflow: number;
@@ -266,6 +292,10 @@ export function operandsOf(operator: Operator): readonly number[] {
         operator.dispatch?.capacity ?? null,
         operator.previous === operator.out ? null : operator.previous,
       ]);
+    case "allocate":
+      return [operator.demand, operator.total, operator.capacity];
+    case "limit":
+      return [operator.a, operator.measured, operator.limit];
     case "gateTotal":
       return present([operator.a, operator.capacity]);
     case "gateClass":
@@ -320,6 +350,22 @@ export function withColumns(operator: Operator, rename: (column: number) => numb
         outflow: rename(operator.outflow),
         loss: optional(operator.loss),
         dispatch: operator.dispatch && { ...operator.dispatch, capacity: optional(operator.dispatch.capacity) },
+      };
+    case "allocate":
+      return {
+        ...operator,
+        out: rename(operator.out),
+        demand: rename(operator.demand),
+        total: rename(operator.total),
+        capacity: rename(operator.capacity),
+      };
+    case "limit":
+      return {
+        ...operator,
+        out: rename(operator.out),
+        a: rename(operator.a),
+        measured: rename(operator.measured),
+        limit: rename(operator.limit),
       };
     case "gateTotal":
       return { ...operator, out: rename(operator.out), a: rename(operator.a), capacity: optional(operator.capacity) };

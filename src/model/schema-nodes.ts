@@ -9,7 +9,7 @@ const KINDS = ["const", "expr", "pmf", "serviceWithBuffer", "router"] as const;
 
 const COMMON_FIELDS = ["id", "kind", "metadata", "dispatchSchedule"];
 const OWN_FIELDS: Readonly<
-  Record<ModelNode["kind"], { readonly required: readonly string[]; readonly optional: readonly string[] }>
+  Record<(typeof KINDS)[number], { readonly required: readonly string[]; readonly optional: readonly string[] }>
 > = {
   const: { required: ["values"], optional: [] },
   expr: { required: ["expr"], optional: [] },
@@ -128,7 +128,7 @@ function inputPlaces(
 }
 
 /** Each kind has its own fields; a field of another kind is named as such. */
-function checkFields(fields: Fields, kind: ModelNode["kind"] | null, profile: ModelProfile, isFed: boolean): void {
+function checkFields(fields: Fields, kind: (typeof KINDS)[number] | null, profile: ModelProfile, isFed: boolean): void {
   fields.require("id", "kind");
   const common = profile === "live" ? [...COMMON_FIELDS, "source"] : COMMON_FIELDS;
   if (kind === null) {

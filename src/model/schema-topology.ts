@@ -1,6 +1,6 @@
 import type { DraftTopologyNode } from "./draft.ts";
 import type { Fields, TextField } from "./fields.ts";
-import { type Constraint, type Edge, SERIES_ROLES, type Semantics, type SeriesRole } from "./model.ts";
+import { type Constraint, type Edge, SERIES_ROLES, type Semantics, type SeriesRole, type WipFields } from "./model.ts";
 import { readDispatchSchedule } from "./schema-nodes.ts";
 import { describe } from "./source-tree.ts";
 
@@ -41,6 +41,7 @@ function readTopologyNode(fields: Fields, index: number): DraftTopologyNode {
   const initialDepth = initial?.number("queueDepth") ?? null;
   const dispatchSchedule = readDispatchSchedule(fields);
   const wipOverflow = scalarText(fields, "wipOverflow");
+  const wip = readWip(fields);
   const { semantics, series } = readSemantics(fields);
   return {
     index,
@@ -61,8 +62,30 @@ function readTopologyNode(fields: Fields, index: number): DraftTopologyNode {
             constraints,
             initialQueueDepth: initial === null ? null : (initialDepth ?? 0),
             dispatchSchedule,
+            wip,
             span: fields.findings.span(fields.head),
           },
+  };
+}
+
+/** Fields the schema leaves open; what is wrong with them is said where limits are enforced. */
+function readWip(fields: Fields): WipFields {
+  const placed = (name: string) => {
+    const node = fields.node(name);
+    return node === null ? null : { node, span: fields.findings.span(node) };
+  };
+  const text = (name: string): WipFields["overflow"] => {
+    const field = placed(name);
+    if (field === null) return null;
+    const { node, span } = field;
+    return { text: node.kind === "scalar" && node.type === "text" ? node.text.trim() : "", span };
+  };
+  const limit = placed("wipLimit");
+  const value = limit?.node.kind === "scalar" ? limit.node.value : Number.NaN;
+  return {
+    limit: limit && { value: Number.isFinite(value) ? value : null, span: limit.span },
+    limitSeries: text("wipLimitSeries"),
+    overflow: text("wipOverflow"),
   };
 }
 

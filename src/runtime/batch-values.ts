@@ -12,7 +12,7 @@ import type { RunValues } from "./run-image.ts";
 export function batchValues(plan: Plan, mode: "direct" | "simulation"): RunValues {
   const { source } = plan;
   const { bins } = source.grid;
-  const run = mode === "direct" ? runDirect(source, bins) : runSimulation(source, bins);
+  const run = mode === "direct" ? runDirect(source, bins) : runSimulation(source, bins, undefined, plan.modes);
   const { batch, totals, classes, generated } = run;
   const edges = mode === "direct" ? [] : edgeSeries(batch, totals, classes);
   const ids = [...totals.keys()];

@@ -38,10 +38,12 @@ export function modelText(model: ShortModel): string {
   return `${lines.join("\n")}\n`;
 }
 
+const WIP_FIELDS = ["wipLimit", "wipLimitSeries", "wipOverflow"];
+
 /**
  * YAML of topology nodes in short form, for `ShortModel.topology`: `Desk:queue arrivals=a served=b initial=2
- * schedule=3,-1 parallelism=2 slaMin=90`. `initial`, `schedule`, `wipLimit` and `constraint` belong to the node, the
- * others to its semantics.
+ * schedule=3,-1 parallelism=2 slaMin=90`. `initial`, `schedule`, `wipLimit`, `wipLimitSeries`, `wipOverflow` and
+ * `constraint` belong to the node, the others to its semantics.
  */
 export function topologyNodes(...nodes: readonly string[]): string {
   const lines = nodes.flatMap((node) => {
@@ -49,7 +51,7 @@ export function topologyNodes(...nodes: readonly string[]): string {
     const [id, kind] = head!.split(":");
     const pairs = fields.map((field) => field.split("=") as [string, string]);
     const own = new Map(pairs);
-    const semantics = pairs.filter(([name]) => !["initial", "schedule", "wipLimit", "constraint"].includes(name));
+    const semantics = pairs.filter(([name]) => !["initial", "schedule", ...WIP_FIELDS, "constraint"].includes(name));
     return [
       `    - id: ${id}`,
       `      kind: ${kind}`,
@@ -57,7 +59,7 @@ export function topologyNodes(...nodes: readonly string[]): string {
       ...(own.has("schedule")
         ? ["      dispatchSchedule:", ...scheduleLines(own.get("schedule")!).map((line) => `        ${line}`)]
         : []),
-      ...(own.has("wipLimit") ? [`      wipLimit: ${own.get("wipLimit")}`] : []),
+      ...WIP_FIELDS.filter((field) => own.has(field)).map((field) => `      ${field}: ${own.get(field)}`),
       ...(own.has("constraint") ? [`      constraints: [${own.get("constraint")}]`] : []),
       "      semantics:",
       ...semantics.map(([name, value]) => `        ${name}: ${value}`),

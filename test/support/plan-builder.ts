@@ -112,6 +112,7 @@ function buildTopologyNode(sketch: NodeSketch): TopologyNode {
     constraints: [],
     initialQueueDepth: null,
     dispatchSchedule: null,
+    wip: { limit: null, limitSeries: null, overflow: null },
     ...sketch,
     semantics: {
       series,

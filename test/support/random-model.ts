@@ -182,6 +182,17 @@ const topologyNode = fc.record({
     }),
   ),
   constraints: fc.uniqueArray(fc.nat({ max: 2 }), { maxLength: 2 }),
+  /** Counts only where limits are enforced; on nodes with a queue of their own. */
+  wip: fc.option(
+    fc.record({
+      limit: fc.oneof(
+        { weight: 2, arbitrary: fc.constantFrom(0, 5, 20, 37.5) },
+        { weight: 1, arbitrary: pick.map((index) => ({ series: index })) },
+      ),
+      overflow: fc.oneof(fc.constant(null), fc.constant("loss"), pick),
+    }),
+    { freq: 2 },
+  ),
 });
 
 const edge = fc.record({
@@ -344,7 +355,14 @@ function topologyText(
   return [
     "topology:",
     "  nodes:",
-    ...nodes.flatMap((node, index) => topologyNodeText(node, ids[index]!, series, constraints.length)),
+    ...nodes.flatMap((node, index) => [
+      ...topologyNodeText(node, ids[index]!, series, constraints.length),
+      ...wipText(
+        node,
+        nodes.flatMap((other, at) => (at > index && hasOwnQueue(other) ? [ids[at]!] : [])),
+        series,
+      ),
+    ]),
     edges.length > 0 ? "  edges:" : "  edges: []",
     ...edges.flatMap((entry, index) =>
       edgeText(
@@ -423,6 +441,26 @@ function topologyNodeText(
     ...(node.labels
       ? ["        backoffStrategy: linear", "        exhaustedPolicy: drop", "        aliases: { served: Shipped }"]
       : []),
+  ];
+}
+
+function hasOwnQueue({ kind, roles: { queueDepth } }: Drawn<typeof topologyNode>): boolean {
+  return ["serviceWithBuffer", "queue", "dlq"].includes(kind) && (queueDepth === undefined || queueDepth === "self");
+}
+
+/** @param targets queues that overflow may go to */
+function wipText(
+  node: Drawn<typeof topologyNode>,
+  targets: readonly string[],
+  series: (chosen: number) => string,
+): readonly string[] {
+  const { wip } = node;
+  if (wip === null || !hasOwnQueue(node)) return [];
+  const { limit, overflow } = wip;
+  const target = typeof overflow === "number" ? targets[overflow % targets.length] : overflow;
+  return [
+    typeof limit === "number" ? `      wipLimit: ${limit}` : `      wipLimitSeries: ${series(limit.series)}`,
+    ...(target == null ? [] : [`      wipOverflow: ${target}`]),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { fold } from "../../lib/fold.ts";
+import { overflowRoutes } from "../../model/enforcement.ts";
 import type { ModelNode } from "../../model/model.ts";
 import type { Plan } from "../../model/plan.ts";
 import { ColumnValues, notRetained, type SeriesValues } from "./column-values.ts";
@@ -52,6 +53,8 @@ export type ExplanationKind =
   | "serviceWithBuffer"
   | "router"
   | "routed"
+  | "overflow"
+  | "limited"
   | "class"
   | "edge"
   | "metric"
@@ -180,9 +183,11 @@ class Explainer {
         ? { kind: "telemetry" as const, about: `sum of the classes that telemetry gives: ${classes.join(", ")}` }
         : isRouted
           ? { kind: "routed" as const, about: `routed here by ${this.routersTo(id)}` }
-          : isNode && node !== undefined
-            ? describeNode(node)
-            : this.describeDerived(column);
+          : operator.op === "limit"
+            ? { kind: "limited" as const, about: "what shared constraints leave of it" }
+            : isNode && node !== undefined
+              ? describeNode(node)
+              : this.describeDerived(column);
     // A node's own text; a formula as computed where there is none, or where the data asks for more than the text says.
     const words = kind === "expr" && node?.kind === "expr" ? node.expr : inWords(formula, this.rootBin);
     return this.describe({ series, kind, about, value, notes: formulas.notes }, formula, words, bin, depth);
@@ -201,10 +206,11 @@ class Explainer {
   }
 
   private routersTo(id: string): string {
-    return this.values.plan.model.nodes
-      .filter((node) => node.kind === "router" && node.routes.some(({ target }) => fold(target) === fold(id)))
-      .map((node) => node.id)
-      .join(", ");
+    const { model } = this.values.plan;
+    const routers = model.nodes.flatMap((node) =>
+      node.kind === "router" && node.routes.some(({ target }) => fold(target) === fold(id)) ? [node.id] : [],
+    );
+    return [...routers, ...(overflowRoutes(model).get(id) ?? [])].join(", ");
   }
 
   private describe(
@@ -254,6 +260,8 @@ function describeNode(node: ModelNode): { kind: ExplanationKind; about: string }
       };
     case "router":
       return { kind: "router", about: "what the router takes in" };
+    case "overflow":
+      return { kind: "overflow", about: "what the queue turns away: what would be there, beyond its WIP limit" };
     case "const":
       return { kind: "const", about: "values of the model" };
     case "pmf":

@@ -112,6 +112,19 @@ export class OperatorFormulas implements FormulaReader {
         return this.convolve(operator, bin);
       case "pulse":
         return this.pulse(operator, bin);
+      case "allocate": {
+        const demand = this.read(operator.demand, bin);
+        const total = this.read(operator.total, bin);
+        const capacity = this.read(operator.capacity, bin);
+        if (!(total.value > capacity.value)) return number(Number.POSITIVE_INFINITY);
+        return binary("*", capacity, binary("/", demand, total));
+      }
+      case "limit": {
+        const limit = this.read(operator.limit, bin);
+        const isLimited = this.values.value(operator.measured, bin)! > limit.value;
+        this.note(isLimited ? "limited by a shared constraint" : "no shared constraint limits it in this bin");
+        return isLimited ? limit : this.read(operator.a, bin);
+      }
       case "queue":
         return this.queue(operator, bin);
       case "add":

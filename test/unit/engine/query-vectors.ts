@@ -74,6 +74,19 @@ export const QUERY_VECTORS: readonly Vector[] = [
     window: { A: { served: [5, 4, 0] }, B: { served: [15, 4, 0] } },
   },
   {
+    id: "T33c",
+    title: "a shared capacity that is enforced, also on what reads the served series",
+    modes: { constraints: true },
+    model: {
+      nodes: ["a=[10,4,0]", "b=[30,4,0]", "sa=[9,4,1]", "sb=[30,4,1]", "limit=[20,20,0]", "after: sa+sb"],
+      topology: `${topologyNodes(
+        "A:service arrivals=a served=sa constraint=shared",
+        "B:service arrivals=b served=sb constraint=shared",
+      )}${SHARED}`,
+    },
+    series: { sa: [5, 4, 1], sb: [15, 4, 1], after: [20, 8, 2] },
+  },
+  {
     id: "T35",
     title: "volumes that contradict each other",
     model: {

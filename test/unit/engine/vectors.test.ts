@@ -23,7 +23,7 @@ function modelOf({ model: short, unvalidated, id }: Vector): Model {
 }
 
 function planOf(vector: Vector): Plan {
-  const { plan, diagnostics } = compileModel(modelOf(vector));
+  const { plan, diagnostics } = compileModel(modelOf(vector), { modes: vector.modes ?? {} });
   if (plan === null) throw new Error(`${vector.id}: ${diagnostics.map(({ message }) => message).join("; ")}`);
   return plan;
 }
@@ -64,7 +64,7 @@ type Figures = ReadonlyMap<string, Iterable<number>>;
 const WAYS: Readonly<Record<string, (vector: Vector) => Figures>> = {
   "whole window": (vector) => {
     const model = modelOf(vector);
-    const { batch, totals, classes } = runSimulation(model, model.grid.bins);
+    const { batch, totals, classes } = runSimulation(model, model.grid.bins, undefined, vector.modes);
     return new Map<string, Iterable<number>>([
       ...totals,
       ...[...classes].flatMap(([id, shares]) =>
@@ -196,7 +196,9 @@ describe.each(ALL_VECTORS)("$id $title", (vector) => {
   });
 });
 
-test("every row has its own id", () => {
+test("every row of the specification's table is there, under an id of its own", () => {
   const ids = ALL_VECTORS.map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
+  const rows = Array.from({ length: 51 }, (_, index) => `T${String(index + 1).padStart(2, "0")}`);
+  expect([...new Set(ids.map((id) => id.slice(0, 3)))].sort()).toEqual(rows);
 });

@@ -1,5 +1,6 @@
 import type { Warning } from "../../../src/analysis/warning.ts";
 import type { SeriesRole } from "../../../src/model/model.ts";
+import type { EnforcementModes } from "../../../src/model/plan.ts";
 import { type ShortModel, topologyNodes } from "../../support/model-builder.ts";
 
 /** A row of the specification's table (engine.md §12): a model, and what every way of evaluating it must give. */
@@ -8,6 +9,8 @@ export interface Vector {
   readonly id: string;
   readonly title: string;
   readonly model: ShortModel;
+  /** Limits that are enforced. Default none. */
+  readonly modes?: Partial<EnforcementModes>;
   /**
    * References that validation refuses, as it wants every series declared, put in behind it: compilation must still do as
    * FlowTime's, which its orchestrated runs reach without validation. As `node.role`.
@@ -201,6 +204,64 @@ export const VECTORS: readonly Vector[] = [
       topology: topologyNodes("Desk:serviceWithBuffer arrivals=in served=out wipLimit=20"),
     },
     series: { desk_queue: [8, 16, 24, 32] },
+  },
+  {
+    id: "T16b",
+    title: "a WIP limit that is enforced: what is beyond it vanishes",
+    modes: { wip: true },
+    model: {
+      nodes: ["in=10s", "out=2s"],
+      bins: 4,
+      topology: topologyNodes("Desk:serviceWithBuffer arrivals=in served=out wipLimit=20"),
+    },
+    generated: ["desk_queue_wip_limit", "desk_queue", "desk_queue_overflow"],
+    series: { desk_queue: [8, 16, 20, 20], desk_queue_overflow: [0, 0, 4, 8], in: [10, 10, 10, 10] },
+  },
+  {
+    id: "T16c",
+    title: "a WIP limit that changes, is negative or is no number",
+    modes: { wip: true },
+    model: {
+      nodes: ["in=10s", "out=2s", "limit=[20,5,-3,100]", "zero=0s", "mad: limit/zero*2 + limit", "wild: 1/(limit-20)"],
+      topology: topologyNodes("Desk:serviceWithBuffer arrivals=in served=out wipLimit=1 wipLimitSeries=limit"),
+    },
+    series: { desk_queue: [8, 5, 0, 8], desk_queue_overflow: [0, 11, 13, 0] },
+  },
+  {
+    id: "T17",
+    title: "overflow joins the inflow of another queue, for whoever reads it",
+    modes: { wip: true },
+    model: {
+      nodes: ["in=10s", "out=3s", "dlq_in=0s", "dlq_out=1s", "seen: dlq_in*2"],
+      bins: 4,
+      topology: topologyNodes(
+        "Q:serviceWithBuffer arrivals=in served=out wipLimit=20 wipOverflow=DLQ",
+        "DLQ:dlq arrivals=dlq_in served=dlq_out",
+      ),
+    },
+    references: { "Q.queueDepth": "q_queue", "DLQ.queueDepth": "d_l_q_queue" },
+    series: { q_queue: [7, 14, 20, 20], dlq_in: [0, 0, 1, 7], d_l_q_queue: [0, 0, 0, 6], seen: [0, 0, 2, 14] },
+  },
+  {
+    id: "T18",
+    title: "overflow of overflow",
+    modes: { wip: true },
+    model: {
+      nodes: ["a_in=10s", "b_in=0s", "c_in=0s", "none=0s"],
+      bins: 4,
+      topology: topologyNodes(
+        "A:queue arrivals=a_in served=none wipLimit=5 wipOverflow=B",
+        "B:queue arrivals=b_in served=none wipLimit=3 wipOverflow=C",
+        "C:queue arrivals=c_in served=none",
+      ),
+    },
+    series: {
+      a_queue: [5, 5, 5, 5],
+      b_queue: [3, 3, 3, 3],
+      c_queue: [2, 12, 22, 32],
+      a_queue_overflow: [5, 10, 10, 10],
+      b_queue_overflow: [2, 10, 10, 10],
+    },
   },
   {
     id: "T19",
