@@ -104,6 +104,10 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
       "no longer wait for a series that has been silent for so long, until it is heard again",
     )
     .option("--history-bins <n>", "bins kept in memory, and open to corrections (default: all)")
+    .option(
+      "--enforce <limits>",
+      "enforce limits of the model that FlowTime ignores: wip, constraints, or both (wip,constraints)",
+    )
     .option("--rejects <file>", "write refused frames to this file (NDJSON) instead of stderr")
     .option("--strict", "exit with 1 when any frame was refused or late (default: 0 as long as a bin was sealed)")
     .option("--end", "send `end` when the input ends (default: when this command creates the run)")
@@ -115,7 +119,8 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     "Evaluate a model whose inputs are all in it and write its run folder; needs no engine.",
     `flowtime run model.yaml --out runs
      flowtime run model.yaml --deterministic-run-id --seed 42 --verbose
-     flowtime run model.yaml --mode simulation --provenance provenance.json`,
+     flowtime run model.yaml --mode simulation --provenance provenance.json
+     flowtime run model.yaml --enforce wip,constraints`,
     async () => (await import("./commands/run.ts")).run,
   )
     .argument("<model>", "model file, or - for stdin")
@@ -124,6 +129,10 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     .option("--seed <n>", "seed to record in the manifest")
     .option("--verbose", "print grid, order and seed")
     .option("--provenance <file>", "JSON object that goes into the run folder as model/provenance.json")
+    .option(
+      "--enforce <limits>",
+      "enforce limits of the model that FlowTime ignores: wip, constraints, or both (wip,constraints)",
+    )
     .option("--batch", "evaluate series by series over all bins instead of bin by bin; writes the same bytes")
     .addOption(
       new Option("--mode <mode>", "direct: the files of FlowTime's own run; simulation: those of an orchestrated run")

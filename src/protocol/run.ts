@@ -39,11 +39,23 @@ export interface CreateRunRequest {
   readonly sealAfterMs?: number;
   /** The run no longer waits for an input that has been silent for so many milliseconds. Default: it does. */
   readonly idleAfterMs?: number;
+  /** Limits to enforce. Default none. */
+  readonly modes?: RunModes;
 }
 
 /** `hold`: the last value; before the first one NaN. `model`: what the series' own definition gives. */
 export type GapPolicy = "nan" | "zero" | "hold" | "model";
 export const GAP_POLICIES: readonly GapPolicy[] = ["nan", "zero", "hold", "model"];
+
+/** Limits of the model that a run enforces, though FlowTime's runs do not: such a run has no FlowTime figures to compare with. */
+export interface RunModes {
+  /** WIP limits of queues, and the routing of what is beyond them. Default false. */
+  readonly wip?: boolean;
+  /** Shared constraints. Default false. */
+  readonly constraints?: boolean;
+}
+
+export const RUN_MODES = ["wip", "constraints"] as const satisfies readonly (keyof RunModes)[];
 
 /**
  * `reject`: no effect, told and counted. `log`: no effect, kept in the log and counted, no warning. `revise`: the bin and
@@ -94,6 +106,8 @@ export interface RunDescription {
   readonly idleAfterMs: number | null;
   /** Inputs that the run does not wait for now. */
   readonly idleInputs: readonly string[];
+  /** Limits that are enforced; absent when none is. */
+  readonly modes?: RunModes;
   /** Changes of the model so far, in the order in which they were taken. */
   readonly adjustments: readonly Adjustment[];
   /** Newest snapshot, null before the first. */

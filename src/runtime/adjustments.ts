@@ -5,7 +5,7 @@ import type { AdjustFrame, FrameErrorCode } from "../protocol/frame.ts";
 import type { Adjustment } from "../protocol/run.ts";
 import type { Verdict } from "./cell-ledger.ts";
 import { compileRun, InvalidModel } from "./compile-run.ts";
-import { gapPolicyOf, type RunDefinition } from "./run-definition.ts";
+import { compileOptionsOf, type RunDefinition } from "./run-definition.ts";
 
 interface Taken extends Adjustment {
   /** Newest bin that was sealed when it came: it is published after that one. */
@@ -76,7 +76,7 @@ export class Adjustments {
     if (!adjusted.ok) return rejected("bad_adjustment", adjusted.problems.join(" "));
     if (adjusted.text === plan.source.text) return { kind: "duplicate" };
     try {
-      const next = compileRun(adjusted.text, this.definition.bindings, gapPolicyOf(this.definition));
+      const next = compileRun(adjusted.text, this.definition.bindings, compileOptionsOf(this.definition));
       invariant(
         next.columns.length === plan.columns.length && next.operators.length === plan.operators.length,
         "another value changes no column",

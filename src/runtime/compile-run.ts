@@ -4,6 +4,7 @@ import { compileModel } from "../model/compile.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { parseModel } from "../model/parse.ts";
 import type { GapPolicy, Plan } from "../model/plan.ts";
+import type { RunModes } from "../protocol/run.ts";
 
 /** A model that cannot run: everything that is wrong with it. */
 export class InvalidModel extends FlowError<"invalid_model"> {
@@ -19,7 +20,7 @@ export class InvalidModel extends FlowError<"invalid_model"> {
 export function compileRun(
   modelText: string,
   bindings: readonly BindingSpec[],
-  options: { readonly gapPolicy?: GapPolicy } = {},
+  options: { readonly gapPolicy?: GapPolicy; readonly modes?: RunModes } = {},
 ): Plan {
   const parsed = parseModel(modelText);
   if (parsed.model === null) throw new InvalidModel(parsed.diagnostics);

@@ -13,15 +13,17 @@ export type ReplayResult =
 
 /** Evaluates a stored run again from its own inputs: a model alone as it was evaluated first, telemetry as a live run. */
 export function replayRun(inputs: RunInputs): ReplayResult {
-  if (inputs.kind === "direct" || inputs.kind === "simulation") return evaluateModel(inputs.modelText, inputs.kind);
-  const { modelText, bindings, bins } = inputs;
+  if (inputs.kind === "direct" || inputs.kind === "simulation") {
+    return evaluateModel(inputs.modelText, inputs.kind, inputs.modes);
+  }
+  const { modelText, bindings, bins, modes } = inputs;
   const parsed = parseModel(modelText);
   if (parsed.model === null) return { ok: false, diagnostics: parsed.diagnostics };
-  const { plan, diagnostics } = compileModel(parsed.model, { bindings });
+  const { plan, diagnostics } = compileModel(parsed.model, { bindings, modes });
   if (plan === null) return { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] };
   const runId = timestampedRunId(0, new Uint8Array(4));
   const run = new LiveRun(
-    { runId, epoch: "0", mode: "live", createdUtc: "", modelText, bindings, checkpointEvery: null },
+    { runId, epoch: "0", mode: "live", createdUtc: "", modelText, bindings, checkpointEvery: null, modes },
     plan,
   );
   for (const frame of inputFrames(inputs)) {

@@ -2,7 +2,7 @@ import { FlowError } from "../lib/errors.ts";
 import type { BindingSpec } from "../model/bind.ts";
 import type { GapPolicy } from "../model/plan.ts";
 import type { RunId } from "../protocol/ids.ts";
-import type { LatePolicy, RunMode } from "../protocol/run.ts";
+import type { LatePolicy, RunMode, RunModes } from "../protocol/run.ts";
 
 /** What a run is, fixed when it is created: the first thing in its log. With the log it determines the run's state. */
 export interface RunDefinition {
@@ -27,13 +27,15 @@ export interface RunDefinition {
   readonly sealAfterMs?: number | null;
   /** The run no longer waits for an input that has been silent for so long. Default: it does. */
   readonly idleAfterMs?: number | null;
+  /** Limits of the model that are enforced. Default none. */
+  readonly modes?: RunModes;
 }
 
 const FORMAT = 1;
 
-/** As the compiler takes it. */
-export function gapPolicyOf({ gapPolicy }: RunDefinition): { readonly gapPolicy?: GapPolicy } {
-  return gapPolicy === undefined ? {} : { gapPolicy };
+/** What the compiler is told besides model and bindings. */
+export function compileOptionsOf({ gapPolicy, modes }: RunDefinition): Pick<RunDefinition, "gapPolicy" | "modes"> {
+  return { ...(gapPolicy === undefined ? {} : { gapPolicy }), ...(modes === undefined ? {} : { modes }) };
 }
 
 export function serialiseDefinition(definition: RunDefinition): string {

@@ -7,7 +7,7 @@ import type { Diagnostic } from "../model/diagnostics.ts";
 import { parseModel } from "../model/parse.ts";
 import type { Plan } from "../model/plan.ts";
 import { timestampedRunId } from "../protocol/ids.ts";
-import type { Grid } from "../protocol/run.ts";
+import type { Grid, RunModes } from "../protocol/run.ts";
 import { assembleRun, type RunFolder, roundTripUtc, type SnapshotInput, streamRun } from "../snapshot/assemble.ts";
 import { DEFAULT_SEED } from "../snapshot/manifest.ts";
 import { type OrchestratedInputs, orchestratedInputs } from "../snapshot/provenance.ts";
@@ -28,6 +28,8 @@ export interface RunModelOptions {
   readonly mode: ArtifactMode;
   /** Series by series over the whole window instead of bin by bin; the same bytes. Default false. */
   readonly isBatch?: boolean;
+  /** Limits to enforce. Default none. A direct run then has its own files, but not the oddities of FlowTime's evaluation. */
+  readonly modes?: RunModes;
   /** Folder that gets the run folder. */
   readonly outDir: string;
   readonly deterministicRunId: boolean;
@@ -49,20 +51,22 @@ export type RunModelResult =
       readonly order: readonly string[];
       readonly grid: Grid;
       readonly warnings: readonly Warning[];
+      /** Whether an enforced limit acts on the model. */
+      readonly isLimited: boolean;
     };
 
 /** Evaluates a model that needs no telemetry and writes its run folder; nothing else runs. */
 export async function runModel(options: RunModelOptions): Promise<RunModelResult> {
   const { mode, clock, random, deterministicRunId } = options;
   const evaluate = options.isBatch === true ? evaluateWindow : evaluateModel;
-  const evaluated = evaluate(options.modelText, mode);
+  const evaluated = evaluate(options.modelText, mode, options.modes);
   if (!evaluated.ok) return evaluated;
   const { plan, image: values } = evaluated;
   const folder = streamRun(
     modelRunInput(values, {
       mode,
       seed: options.seed,
-      provenance: options.provenance ?? null,
+      provenance: provenanceOf(options.provenance ?? null, plan, options.modes),
       runId: deterministicRunId
         ? { kind: "deterministic" }
         : { kind: "timestamped", nowMs: clock.now(), random: random(4) },
@@ -86,7 +90,17 @@ export async function runModel(options: RunModelOptions): Promise<RunModelResult
     order: evaluationOrder(plan, mode),
     grid: plan.source.grid,
     warnings: values.warnings,
+    isLimited: plan.divergences.some(({ id }) => id === "D11"),
   };
+}
+
+/** The producer's own text, unless limits are enforced: then the run says so, so that it can be evaluated again. */
+function provenanceOf(provenance: string | null, plan: Plan, modes: RunModes | undefined): string | null {
+  if (!plan.modes.wip && !plan.modes.constraints) return provenance;
+  const ledger = plan.divergences.map(({ id }) => id);
+  const reference = ledger.length > 0 ? "none" : "flowtime";
+  const own = provenance === null ? {} : (JSON.parse(provenance) as object);
+  return JSON.stringify({ ...own, reference, ledger, modes }, null, 2);
 }
 
 /** Node ids in the order in which FlowTime says it evaluates them: as written, or as compiled. */
@@ -103,8 +117,12 @@ export type Evaluated<Result> =
  * Evaluates all bins of a model, as a live run that gets them at once. Series are in the order of the mode: as written
  * with generated ones last, or as compiled.
  */
-export function evaluateModel(modelText: string, mode: ArtifactMode): Evaluated<{ readonly image: RunImage }> {
-  const compiled = compileText(modelText, mode);
+export function evaluateModel(
+  modelText: string,
+  mode: ArtifactMode,
+  modes: RunModes = {},
+): Evaluated<{ readonly image: RunImage }> {
+  const compiled = compileText(modelText, mode, modes);
   if (!compiled.ok) return compiled;
   const { plan } = compiled;
   const image = evaluatePlan(plan, plan.source.text);
@@ -134,16 +152,23 @@ export function evaluatePlan(plan: Plan, modelText: string): RunImage {
 }
 
 /** The same model series by series over the whole window, by code that shares nothing with the live engine. */
-export function evaluateWindow(modelText: string, mode: ArtifactMode): Evaluated<{ readonly image: RunValues }> {
-  const compiled = compileText(modelText, mode);
+export function evaluateWindow(
+  modelText: string,
+  mode: ArtifactMode,
+  modes: RunModes = {},
+): Evaluated<{ readonly image: RunValues }> {
+  const compiled = compileText(modelText, mode, modes);
   return compiled.ok ? { ...compiled, image: batchValues(compiled.plan, mode) } : compiled;
 }
 
-function compileText(modelText: string, mode: ArtifactMode): Evaluated<unknown> {
+function compileText(modelText: string, mode: ArtifactMode, modes: RunModes): Evaluated<unknown> {
   const text = modelText.replaceAll("\r\n", "\n");
   const parsed = parseModel(text, { profile: mode === "direct" ? "direct" : "live" });
   if (parsed.model === null) return { ok: false, diagnostics: parsed.diagnostics };
-  const { plan, diagnostics } = compileModel(parsed.model, { asDirectRun: mode === "direct" });
+  const { plan, diagnostics } = compileModel(parsed.model, {
+    asDirectRun: mode === "direct" && modes.wip !== true && modes.constraints !== true,
+    modes,
+  });
   return plan === null ? { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] } : { ok: true, plan };
 }
 

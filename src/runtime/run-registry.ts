@@ -9,7 +9,7 @@ import { parseRunId, type RunId, timestampedRunId } from "../protocol/ids.ts";
 import type { CreateRunRequest } from "../protocol/run.ts";
 import { compileRun } from "./compile-run.ts";
 import { LiveRun, type RowStore } from "./live-run.ts";
-import { gapPolicyOf, parseDefinition, type RunDefinition, serialiseDefinition } from "./run-definition.ts";
+import { compileOptionsOf, parseDefinition, type RunDefinition, serialiseDefinition } from "./run-definition.ts";
 import { RunLoop, type SnapshotSink } from "./run-loop.ts";
 import { topicSource } from "./topic-source.ts";
 
@@ -88,6 +88,7 @@ export class RunRegistry {
       ...(request.gapPolicy === undefined ? {} : { gapPolicy: request.gapPolicy }),
       ...(request.sealAfterMs === undefined ? {} : { sealAfterMs: request.sealAfterMs }),
       ...(request.idleAfterMs === undefined ? {} : { idleAfterMs: request.idleAfterMs }),
+      ...(request.modes === undefined ? {} : { modes: request.modes }),
     };
     const run = this.buildRun(definition);
     if (definition.mode === "live" && run.plan.bound.length === 0) {
@@ -133,7 +134,7 @@ export class RunRegistry {
 
   /** @throws InvalidModel */
   private buildRun(definition: RunDefinition): LiveRun {
-    const plan = compileRun(definition.modelText, definition.bindings, gapPolicyOf(definition));
+    const plan = compileRun(definition.modelText, definition.bindings, compileOptionsOf(definition));
     if (definition.historyBins == null) return new LiveRun(definition, plan);
     const store = this.parts.openStore(definition.runId, plan.seriesCount);
     this.stores.push(store);

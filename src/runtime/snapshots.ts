@@ -129,6 +129,7 @@ function liveProvenance(image: RunImage, nowMs: number): string {
       // Where FlowTime's own engine fails or reads zeros by a defect, these figures have no reference (engine.md §11.1).
       reference: plan.divergences.length > 0 ? "none" : "flowtime",
       ledger: plan.divergences.map(({ id }) => id),
+      ...(definition.modes === undefined ? {} : { modes: definition.modes }),
       live: {
         liveRunId: definition.runId,
         epoch: definition.epoch,

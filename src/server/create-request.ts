@@ -6,6 +6,8 @@ import {
   type GapPolicy,
   LATE_POLICIES,
   type LatePolicy,
+  RUN_MODES,
+  type RunModes,
 } from "../protocol/run.ts";
 
 /** The longest time a timer of Node takes: some 24 days. */
@@ -18,7 +20,7 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
   };
   if (typeof body !== "object" || body === null || Array.isArray(body))
     return refuse("The body must be a JSON object.");
-  const { mode, model, bindings, runId, checkpointEvery, keep, latePolicy, historyBins, gapPolicy, ...times } =
+  const { mode, model, bindings, runId, checkpointEvery, keep, latePolicy, historyBins, gapPolicy, modes, ...times } =
     body as Record<string, unknown>;
   if (mode !== "live" && mode !== "simulation") return refuse("mode must be 'live' or 'simulation'.");
   if (typeof model !== "string" || model.trim() === "") return refuse("model must be the model's YAML text.");
@@ -31,6 +33,9 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
   }
   if (gapPolicy !== undefined && !GAP_POLICIES.includes(gapPolicy as GapPolicy)) {
     return refuse(`gapPolicy must be one of ${GAP_POLICIES.join(", ")}.`);
+  }
+  if (modes !== undefined && !isModes(modes)) {
+    return refuse(`modes must be an object of true or false by limit to enforce: ${RUN_MODES.join(", ")}.`);
   }
   const { sealAfterMs, idleAfterMs } = times;
   for (const [name, value] of Object.entries({ sealAfterMs, idleAfterMs })) {
@@ -53,7 +58,15 @@ export function parseCreateRequest(body: unknown): CreateRunRequest {
     ...(gapPolicy === undefined ? {} : { gapPolicy: gapPolicy as GapPolicy }),
     ...(sealAfterMs === undefined ? {} : { sealAfterMs: sealAfterMs as number }),
     ...(idleAfterMs === undefined ? {} : { idleAfterMs: idleAfterMs as number }),
+    ...(modes === undefined ? {} : { modes }),
   };
+}
+
+function isModes(value: unknown): value is RunModes {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.entries(value).every(
+    ([name, on]) => RUN_MODES.some((mode) => mode === name) && typeof on === "boolean",
+  );
 }
 
 function isOptionalBins(value: unknown): boolean {

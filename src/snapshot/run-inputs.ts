@@ -6,6 +6,7 @@ import { seriesOfBinding } from "../model/feeds.ts";
 import { parseModel } from "../model/parse.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { numberToCell } from "../protocol/frame.ts";
+import type { RunModes } from "../protocol/run.ts";
 import { isMissingFile } from "./findings.ts";
 import { DEFAULT_CLASS, PROVENANCE_FILE, SPEC_FILE, TELEMETRY_FOLDER, TELEMETRY_MANIFEST_FILE } from "./layout.ts";
 import { LIVE_FILE } from "./live-definition.ts";
@@ -27,6 +28,8 @@ export interface RunInputs {
   readonly feeds: readonly { readonly target: BindingSpec; readonly values: Float64Array }[];
   /** Hash of the chain at the newest stored bin, of live runs. */
   readonly hash: string | null;
+  /** Limits that the run enforced. */
+  readonly modes: RunModes;
 }
 
 /** @throws SnapshotError `run_folder_unreadable` */
@@ -39,7 +42,8 @@ export async function readRunInputs(directory: string): Promise<RunInputs> {
     stored.index.series.filter(({ kind }) => kind !== "edge").map(({ id }) => id.slice(0, id.indexOf("@"))),
   );
   const modelText = unlinkSeries(await readText(directory, SPEC_FILE), ownSeries);
-  const common = { modelText, bins: stored.run.grid.bins, hash: null };
+  const modes = modesOf(await optionalJson(directory, PROVENANCE_FILE));
+  const common = { modelText, bins: stored.run.grid.bins, hash: null, modes };
   const files = Array.isArray(manifest?.files) ? manifest.files.filter(isObject) : [];
   // A capture of the run itself, put into its own folder, is not what the run was computed from.
   const isOwnCapture = isObject(manifest?.provenance) && manifest.provenance.runId === stored.run.runId;
@@ -88,7 +92,13 @@ async function liveInputs({ directory, run }: StoredRun, live: JsonObject): Prom
     bindings: bindings as readonly BindingSpec[],
     feeds,
     hash: optionalText(position, "hash"),
+    modes: modesOf(provenance),
   };
+}
+
+function modesOf(provenance: JsonObject | null): RunModes {
+  const modes = isObject(provenance?.modes) ? provenance.modes : {};
+  return { wip: modes.wip === true, constraints: modes.constraints === true };
 }
 
 /** What a capture's manifest binds: totals by the role they play; a series with classes only has their sum (artifacts.md §10.3). */

@@ -10,6 +10,7 @@ import { CliError, EXIT, type ExitCode } from "../exit-code.ts";
 import { Feeder, type FeedTotals } from "../feed.ts";
 import { Progress } from "../progress.ts";
 import { RefusalReport } from "../refusals.ts";
+import { modesOf } from "../run-modes.ts";
 import { awaitResult, type RunResult } from "../run-result.ts";
 import { connect, Intake, openRun } from "./feed-run.ts";
 import { type ModelInUse, modelInUse, openBundle, type Source, watchOptions } from "./feed-source.ts";
@@ -27,6 +28,7 @@ export interface IngestOptions extends EngineOptions {
   readonly gapPolicy?: GapPolicy;
   readonly sealAfter?: string;
   readonly idleAfter?: string;
+  readonly enforce?: string;
   readonly rejects?: string;
   readonly strict?: boolean;
   readonly end?: boolean;
@@ -207,7 +209,7 @@ function bindingOf(text: string): BindingRequest {
 
 /** What a run that this command creates is asked to be. */
 function runSettings(options: IngestOptions): Partial<CreateRunRequest> {
-  const { checkpointEvery: every, latePolicy, keep, historyBins, gapPolicy, sealAfter, idleAfter } = options;
+  const { checkpointEvery: every, latePolicy, keep, historyBins, gapPolicy, sealAfter, idleAfter, enforce } = options;
   return {
     ...(every === undefined ? {} : { checkpointEvery: wholeNumber("--checkpoint-every", every, 1) }),
     ...(keep === undefined ? {} : { keep: wholeNumber("--keep", keep, 1) }),
@@ -216,6 +218,7 @@ function runSettings(options: IngestOptions): Partial<CreateRunRequest> {
     ...(gapPolicy === undefined ? {} : { gapPolicy }),
     ...(sealAfter === undefined ? {} : { sealAfterMs: duration("--seal-after", sealAfter) }),
     ...(idleAfter === undefined ? {} : { idleAfterMs: duration("--idle-after", idleAfter) }),
+    ...(enforce === undefined ? {} : { modes: modesOf(enforce) }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { CommandContext, CommonOptions } from "../command.ts";
 import { readInput, wholeNumber } from "../command.ts";
 import { CliError, EXIT, type ExitCode } from "../exit-code.ts";
 import { runSummary } from "../output/run-summary.ts";
+import { modesOf } from "../run-modes.ts";
 
 export interface RunOptions extends CommonOptions {
   readonly out?: string;
@@ -12,6 +13,7 @@ export interface RunOptions extends CommonOptions {
   readonly mode: "direct" | "simulation";
   readonly provenance?: string;
   readonly batch?: boolean;
+  readonly enforce?: string;
 }
 
 const MIN_SEED = -(2 ** 31);
@@ -22,12 +24,20 @@ export async function run(file: string, options: RunOptions, context: CommandCon
   const seed = options.seed === undefined ? null : wholeNumber("--seed", options.seed, MIN_SEED, MAX_SEED);
   const outDir = options.out ?? options.data;
   const provenance = options.provenance === undefined ? null : await readProvenance(options.provenance, context);
+  const modes = options.enforce === undefined ? {} : modesOf(options.enforce);
+  if (options.enforce !== undefined && options.batch === true && options.mode === "direct") {
+    throw new CliError(
+      "usage",
+      "--enforce with --batch needs --mode simulation: FlowTime's own run enforces no limits.",
+    );
+  }
   const modelText = await readInput(file, context);
   const { runModel } = await import("../../runtime/run-model.ts");
   const result = await runModel({
     modelText,
     mode: options.mode,
     isBatch: options.batch ?? false,
+    modes,
     outDir,
     deterministicRunId: options.deterministicRunId ?? false,
     seed,
@@ -40,6 +50,11 @@ export async function run(file: string, options: RunOptions, context: CommandCon
     context.say(["Model validation failed:", ...errors.map(({ message }) => `  - ${message}`)].join("\n"));
     context.say(`flowtime: for places in the text: flowtime validate ${file}`);
     return EXIT.no;
+  }
+  if (result.isLimited) {
+    context.say(
+      "flowtime: limits are enforced that FlowTime's runs leave alone (D11): FlowTime has no figures to compare with.",
+    );
   }
   await context.out(runSummary({ ...result, seed, outDir }, options.verbose ?? false));
   return EXIT.ok;

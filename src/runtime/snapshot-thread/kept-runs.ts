@@ -1,7 +1,7 @@
 import type { Plan } from "../../model/plan.ts";
 import { GrowingSeries } from "../../snapshot/growing-series.ts";
 import { compileRun } from "../compile-run.ts";
-import { gapPolicyOf } from "../run-definition.ts";
+import { compileOptionsOf } from "../run-definition.ts";
 import type { SnapshotRequest } from "../run-image.ts";
 
 /** Bytes of encoded series that are kept between snapshots, all runs together: 10 million values take some 200 MiB. */
@@ -33,7 +33,7 @@ export class KeptRuns {
     const isSame = known?.modelText === modelText;
     const kept = {
       modelText,
-      plan: isSame ? known.plan : compileRun(modelText, definition.bindings, gapPolicyOf(definition)),
+      plan: isSame ? known.plan : compileRun(modelText, definition.bindings, compileOptionsOf(definition)),
       series: known?.series ?? new GrowingSeries(),
     };
     // After a correction what was encoded no longer holds; a snapshot that failed may have kept less than was told.

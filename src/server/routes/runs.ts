@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { inputName } from "../../model/plan.ts";
-import type { RunDescription, RunListItem } from "../../protocol/run.ts";
+import { RUN_MODES, type RunDescription, type RunListItem, type RunModes } from "../../protocol/run.ts";
 import type { LiveState } from "../../protocol/run-event.ts";
 import { SCHEMA_VERSION } from "../../protocol/version.ts";
 import type { RunLoop } from "../../runtime/run-loop.ts";
@@ -81,6 +81,7 @@ function describe(loop: RunLoop): RunDescription {
     sealAfterMs: definition.sealAfterMs ?? null,
     idleAfterMs: definition.idleAfterMs ?? null,
     idleInputs: run.idleInputs,
+    ...(enforces(definition.modes) ? { modes: definition.modes } : {}),
     adjustments: run.changes,
     snapshot:
       checkpoint === null
@@ -103,4 +104,8 @@ function listItem(loop: RunLoop): RunListItem {
     warningCount: loop.run.activeWarnings().length,
     path: loop.run.checkpoint?.path ?? null,
   };
+}
+
+function enforces(modes: RunModes | undefined): modes is RunModes {
+  return modes !== undefined && RUN_MODES.some((mode) => modes[mode] === true);
 }
