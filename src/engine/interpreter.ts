@@ -45,8 +45,8 @@ const OPCODES = {
   winningSide: 24,
   classQueues: 24,
   retryShares: 24,
-  allocate: 25,
-  limit: 26,
+  allocate: 26,
+  limit: 27,
 } as const satisfies Record<Operator["op"], number>;
 
 /** Words per instruction: opcode, out, a, b, c, d. */
