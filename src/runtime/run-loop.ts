@@ -8,6 +8,7 @@ import { inputName } from "../model/plan.ts";
 import type { AdjustFrame, DecodedLine, Frame, FrameErrorCode, IngestAnswer } from "../protocol/frame.ts";
 import type { ProblemCode } from "../protocol/problem.ts";
 import type { Adjustment, IngestCounters, RunState, SnapshotReference } from "../protocol/run.ts";
+import type { NumberedEvent } from "../protocol/run-event.ts";
 import type { Change } from "./change.ts";
 import type { ControlRecord } from "./control-record.ts";
 import { GroupCommit, type SubmitOptions } from "./group-commit.ts";
@@ -339,27 +340,28 @@ export class RunLoop {
   }
 
   private evaluateAll(): void {
-    while (this.evaluateOne()) {}
+    while (this.evaluateOne() !== null) {}
   }
 
-  private evaluateOne(): boolean {
+  private evaluateOne(): NumberedEvent | null {
     const event = this.run.evaluateNext();
-    if (event === null) return false;
+    if (event === null) return null;
     this.sealedAtMs = this.clock.now();
     this.topic.publish(event);
-    return true;
+    return event;
   }
 
   /** Evaluates in turns, so that other work is not kept waiting; one pump at a time. */
   private pump(): Promise<void> {
     if (this.pumping !== null) return this.pumping;
-    let isOver = false;
-    const turns = this.pumpTurns(() => {
-      isOver = true;
+    // Set before the first bin: what a bin sets off may ask for the pump again.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.pumping = promise;
+    void this.pumpTurns(() => {
       this.pumping = null;
+      resolve();
     });
-    if (!isOver) this.pumping = turns;
-    return turns;
+    return promise;
   }
 
   /** @param over called in the very turn that finds nothing left: what is sealed a moment later needs a new pump */
@@ -369,11 +371,12 @@ export class RunLoop {
       for (;;) {
         while (this.changing !== null) await this.changing;
         for (let bin = 0; bin < binsPerTurn; bin++) {
-          if (!this.evaluateOne()) {
+          const event = this.evaluateOne();
+          if (event === null) {
             this.finishIfDone();
             return;
           }
-          if (this.isCheckpointDue()) this.writeDueSnapshot();
+          if (event.event === "bin" && this.isCheckpointDue()) this.writeDueSnapshot();
         }
         await nextTurn();
       }

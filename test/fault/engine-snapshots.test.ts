@@ -150,3 +150,24 @@ test("a run without its last snapshot gets it after a restart", async () => {
   expect(after.snapshots.images.map((image) => image.bins)).toEqual([BINS]);
   expect(after.problems).toEqual([]);
 });
+
+test("a correction that comes with the last bin has one snapshot written of the end, before the stream says so (found by the simulator)", async () => {
+  const parts = fakeParts();
+  const loop = await parts.registry.create({
+    ...{ mode: "live", model: MODEL, bindings: ["a"], checkpointEvery: 1, latePolicy: "revise" },
+  });
+  for (let bin = 0; bin < BINS - 1; bin++) await submit(loop, bin);
+  await loop.settled();
+  await settle();
+  const before = parts.snapshots.images.length;
+  const cell = { type: "telemetry", seriesId: "a", value: 99 } as const;
+  const frames = [
+    { ...cell, binIndex: 0, revision: 1 },
+    { ...cell, binIndex: BINS - 1 },
+  ];
+  await loop.submit(decodeFrames(ndjson(frames)));
+  await loop.settled();
+  await settle();
+  expect(parts.snapshots.images.slice(before).map((image) => image.bins)).toEqual([BINS]);
+  expect(loop.run.checkpoint).toMatchObject({ sealedBin: BINS - 1, seq: loop.run.cursorSeq });
+});
