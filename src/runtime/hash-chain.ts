@@ -9,13 +9,20 @@ const GENESIS = "flowtime hash chain 1";
  */
 export class HashChain {
   private readonly links: Buffer[] = [];
+  private readonly identity: string;
   private readonly genesis: Buffer;
   private readonly header = Buffer.alloc(8);
   private canonical = new Float64Array(0);
 
   /** @param identity what the run evaluates: model text and bound series, in one text; not its id or its epoch */
   constructor(identity: string) {
+    this.identity = identity;
     this.genesis = createHash("sha256").update(`${GENESIS}\n${identity}`, "utf8").digest();
+  }
+
+  /** A chain of the same run without a bin. */
+  begun(): HashChain {
+    return new HashChain(this.identity);
   }
 
   /** Hash at a bin: 64 hex digits; the chain's beginning for -1. */

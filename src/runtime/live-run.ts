@@ -19,6 +19,7 @@ import type {
   Warning,
   WarningUpdate,
 } from "../protocol/run-event.ts";
+import type { RevisedBins } from "../snapshot/live-definition.ts";
 import { Adjustments } from "./adjustments.ts";
 import { BinTeller, type PublishedBin } from "./bin-values.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
@@ -233,6 +234,19 @@ export class LiveRun {
   /** Chained hash at a bin (default: the newest evaluated). */
   hash(bin: number = this.evaluatedBin): string {
     return this.chain.at(bin);
+  }
+
+  /** Hash of the newest bin if bins had been corrected so often: for a run that got its corrected values at once. */
+  hashAsRevised(revisions: readonly RevisedBins[]): string {
+    const chain = this.chain.begun();
+    for (let bin = 0; bin < this.evaluated; bin++) {
+      const row = this.history.readRow(bin);
+      invariant(row, `bin ${bin} is kept`);
+      chain.append(row, this.plan.seriesCount);
+      const revised = revisions.find(({ fromBin, toBin }) => fromBin <= bin && bin <= toBin);
+      if (revised !== undefined) chain.replace(bin, revised.rev, row, this.plan.seriesCount);
+    }
+    return chain.at(this.evaluatedBin);
   }
 
   get state(): RunState {
@@ -516,6 +530,7 @@ export class LiveRun {
       warnings: this.analyser.active(),
       ingestWarnings: this.ingestWarnings.active(),
       adjustments: this.changes,
+      revisions: this.past.revisedBins(),
       seq: this.seq,
       hash: this.hash(),
     };

@@ -1,4 +1,5 @@
 import { FlowError } from "../lib/errors.ts";
+import type { RevisedBins } from "../snapshot/live-definition.ts";
 
 /** Values of superseded bins that are kept, for questions about what was known: 32 MiB of them. */
 export const MAX_SUPERSEDED_VALUES = 4_194_304;
@@ -32,6 +33,17 @@ export class PastBins {
   /** Revision in force; 0 for a bin that was never corrected. */
   revision(bin: number): number {
     return this.revisions.get(bin) ?? 0;
+  }
+
+  /** All bins that were corrected, ascending. */
+  revisedBins(): readonly RevisedBins[] {
+    const runs: { readonly fromBin: number; toBin: number; readonly rev: number }[] = [];
+    for (const [bin, rev] of [...this.revisions].sort(([a], [b]) => a - b)) {
+      const last = runs.at(-1);
+      if (last?.toBin === bin - 1 && last.rev === rev) last.toBin = bin;
+      else runs.push({ fromBin: bin, toBin: bin, rev });
+    }
+    return runs;
   }
 
   published(bin: number, seq: number): void {

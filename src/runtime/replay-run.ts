@@ -32,7 +32,8 @@ export function replayRun(inputs: RunInputs): ReplayResult {
     run.commit();
     while (run.evaluatedBin + 1 < bins && run.evaluateNext() !== null) {}
   }
-  return { ok: true, image: run.image() };
+  const { revisions } = inputs;
+  return { ok: true, image: { ...run.image(), revisions, hash: run.hashAsRevised(revisions) } };
 }
 
 /**

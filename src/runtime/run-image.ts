@@ -6,6 +6,7 @@ import { type ClassOrder, classesInOrder, NO_CLASSES } from "../model/class-orde
 import { type EdgeSeriesColumn, inputName, type Plan } from "../model/plan.ts";
 import type { Adjustment } from "../protocol/run.ts";
 import type { Warning } from "../protocol/run-event.ts";
+import type { RevisedBins } from "../snapshot/live-definition.ts";
 import type { RunDefinition } from "./run-definition.ts";
 
 /** What was computed of a model's first bins. */
@@ -37,6 +38,7 @@ export interface RunFacts {
   readonly warnings: readonly CoreWarning[];
   readonly ingestWarnings: readonly Warning[];
   readonly adjustments: readonly Adjustment[];
+  readonly revisions: readonly RevisedBins[];
   readonly seq: number;
   readonly hash: string;
 }
@@ -68,7 +70,7 @@ export interface RunImage extends RunValues, RunFacts {
  * @param store of the rows that are not in memory; null when all are
  */
 export function imageOf(request: SnapshotRequest, plan: Plan, store: Pick<BlockStore, "read"> | null): RunImage {
-  const { definition, bins, warnings, ingestWarnings, adjustments, seq, hash } = request;
+  const { definition, bins, warnings, ingestWarnings, adjustments, revisions, seq, hash } = request;
   const values = columnReader(request, plan, store);
   const present = (order: ClassOrder): readonly string[] => classesInOrder(order, (column) => request.lastRow[column]!);
   return {
@@ -83,6 +85,7 @@ export function imageOf(request: SnapshotRequest, plan: Plan, store: Pick<BlockS
     ingestWarnings,
     inputs: plan.bound.map((series) => lazily({ seriesId: inputName(series) }, series.column, values)),
     adjustments,
+    revisions,
     seq,
     hash,
   };

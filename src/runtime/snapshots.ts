@@ -37,6 +37,7 @@ export class FolderSnapshots {
   async write(image: RunImage, encoder: SeriesEncoder = wholeSeries): Promise<SnapshotReference> {
     const { clock, random, root, stagingRoot, files } = this.parts;
     const nowMs = clock.now();
+    const { adjustments, revisions } = image;
     const folder = streamRun(
       {
         ...snapshotContent(image),
@@ -47,7 +48,7 @@ export class FolderSnapshots {
         now: () => roundTripUtc(clock.now()),
         hasTelemetryManifest: true,
         telemetryWarnings: image.ingestWarnings,
-        live: { definition: image.definition, inputs: image.inputs },
+        live: { definition: { ...image.definition, adjustments, revisions }, inputs: image.inputs },
       },
       { encoder },
     );

@@ -1,4 +1,5 @@
 import type { BindingSpec } from "../model/bind.ts";
+import type { Adjustment } from "../protocol/run.ts";
 import { indentedJson } from "./dotnet-json.ts";
 import { nodeSeriesName, seriesPath } from "./layout.ts";
 import type { SeriesEncoder } from "./series-file.ts";
@@ -6,14 +7,25 @@ import { plainFile, type SnapshotFile } from "./text-file.ts";
 
 /**
  * What the folder of a live run holds beyond FlowTime's files, so that it can be replayed to the same hash chain: the model
- * as the run was created with it, its bindings, and the telemetry.
+ * as the run was created with it, its bindings and what was changed in it, the telemetry, and how often bins were corrected.
  */
 export const LIVE_FILE = "model/live/run.json";
 
-/** A live run as it was created. */
+/** A live run as it was created, and what became of it beside its telemetry. */
 export interface LiveDefinition {
   readonly modelText: string;
   readonly bindings: readonly BindingSpec[];
+  /** Changes of the model, in the order in which they were taken. */
+  readonly adjustments: readonly Adjustment[];
+  /** Bins that were corrected, ascending. */
+  readonly revisions: readonly RevisedBins[];
+}
+
+/** Consecutive bins with one revision above 0; the hash chain covers it. */
+export interface RevisedBins {
+  readonly fromBin: number;
+  readonly toBin: number;
+  readonly rev: number;
 }
 
 /** A series that telemetry feeds, with the values it was fed, by bin. */
@@ -48,6 +60,10 @@ export function* liveFiles(
     model: definition.modelText,
     bindings: definition.bindings.map((binding) => (typeof binding === "string" ? binding : { ...binding })),
     inputs: listed,
+    ...(definition.adjustments.length === 0
+      ? {}
+      : { adjustments: definition.adjustments.map(({ fromBin, set }) => ({ fromBin, set: { ...set } })) }),
+    ...(definition.revisions.length === 0 ? {} : { revisions: definition.revisions.map((bins) => ({ ...bins })) }),
   });
   yield plainFile(LIVE_FILE, text);
 }

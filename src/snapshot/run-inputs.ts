@@ -6,10 +6,10 @@ import { seriesOfBinding } from "../model/feeds.ts";
 import { parseModel } from "../model/parse.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { numberToCell } from "../protocol/frame.ts";
-import type { RunModes } from "../protocol/run.ts";
+import type { Adjustment, RunModes } from "../protocol/run.ts";
 import { isMissingFile } from "./findings.ts";
 import { DEFAULT_CLASS, PROVENANCE_FILE, SPEC_FILE, TELEMETRY_FOLDER, TELEMETRY_MANIFEST_FILE } from "./layout.ts";
-import { LIVE_FILE } from "./live-definition.ts";
+import { LIVE_FILE, type RevisedBins } from "./live-definition.ts";
 import { isObject, optionalText, readJsonObject, readRunFolder, readText, type StoredRun } from "./reader.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 import { unlinkSeries } from "./unlink.ts";
@@ -30,6 +30,10 @@ export interface RunInputs {
   readonly hash: string | null;
   /** Limits that the run enforced. */
   readonly modes: RunModes;
+  /** Changes of the model of a live run, in order. */
+  readonly adjustments: readonly Adjustment[];
+  /** Bins of a live run that were corrected: the feeds have their newest values, the hash covers how often. */
+  readonly revisions: readonly RevisedBins[];
 }
 
 /** @throws SnapshotError `run_folder_unreadable` */
@@ -43,7 +47,7 @@ export async function readRunInputs(directory: string): Promise<RunInputs> {
   );
   const modelText = unlinkSeries(await readText(directory, SPEC_FILE), ownSeries);
   const modes = modesOf(await optionalJson(directory, PROVENANCE_FILE));
-  const common = { modelText, bins: stored.run.grid.bins, hash: null, modes };
+  const common = { modelText, bins: stored.run.grid.bins, hash: null, modes, adjustments: [], revisions: [] };
   const files = Array.isArray(manifest?.files) ? manifest.files.filter(isObject) : [];
   // A capture of the run itself, put into its own folder, is not what the run was computed from.
   const isOwnCapture = isObject(manifest?.provenance) && manifest.provenance.runId === stored.run.runId;
@@ -55,9 +59,15 @@ export async function readRunInputs(directory: string): Promise<RunInputs> {
 }
 
 /**
- * The stored run as its telemetry came: the cells of a bin, then a watermark. A NaN is a gap; nothing is said of it.
+ * The stored run as it came: changes of the model, then for each bin its cells and a watermark. A NaN is a gap; nothing is
+ * said of it.
  */
-export function* inputFrames({ feeds, bins }: Pick<RunInputs, "feeds" | "bins">): Generator<Frame> {
+export function* inputFrames({
+  feeds,
+  bins,
+  adjustments,
+}: Pick<RunInputs, "feeds" | "bins" | "adjustments">): Generator<Frame> {
+  for (const { fromBin, set } of adjustments) yield { type: "adjust", fromBin, set };
   for (let binIndex = 0; binIndex < bins; binIndex++) {
     for (const { target, values } of feeds) {
       const value = numberToCell(values[binIndex] ?? Number.NaN);
@@ -83,6 +93,10 @@ async function liveInputs({ directory, run }: StoredRun, live: JsonObject): Prom
     if (target === null || path === null) throw unreadable(`${LIVE_FILE} in ${directory} has an input without a file`);
     feeds.push({ target, values: await readValues(directory, path, run.grid.bins) });
   }
+  const { adjustments = [], revisions = [] } = live;
+  if (!Array.isArray(adjustments) || !Array.isArray(revisions)) {
+    throw unreadable(`${LIVE_FILE} in ${directory} is not of a form that this version reads`);
+  }
   const provenance = await optionalJson(directory, PROVENANCE_FILE);
   const position = isObject(provenance?.live) ? provenance.live : {};
   return {
@@ -93,6 +107,8 @@ async function liveInputs({ directory, run }: StoredRun, live: JsonObject): Prom
     feeds,
     hash: optionalText(position, "hash"),
     modes: modesOf(provenance),
+    adjustments: adjustments as readonly Adjustment[],
+    revisions: revisions as readonly RevisedBins[],
   };
 }
 

@@ -101,7 +101,8 @@ async function openRunFolder(dir: string, context: CommandContext): Promise<Reco
   const model = await modelInUse(stored.modelText, `${dir}/spec.yaml`, context);
   const inputs = liveInputs(stored);
   const source = { bindings: inputs.bindings, warnings: [], lines: linesOf(inputFrames(inputs)), label: labelOfFrame };
-  return { model, source, hash: inputs.hash };
+  // The hash of a corrected run covers its corrections; what is replayed are the corrected values.
+  return { model, source, hash: inputs.revisions.length > 0 ? null : inputs.hash };
 }
 
 async function openTelemetry(dir: string, context: CommandContext): Promise<Recording> {

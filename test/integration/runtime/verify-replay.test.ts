@@ -3,6 +3,9 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Frame } from "../../../src/protocol/frame.ts";
+import { timestampedRunId } from "../../../src/protocol/ids.ts";
+import { compileRun } from "../../../src/runtime/compile-run.ts";
+import { LiveRun } from "../../../src/runtime/live-run.ts";
 import { liveInputs, replayRun } from "../../../src/runtime/replay-run.ts";
 import type { RunImage } from "../../../src/runtime/run-image.ts";
 import { runModel } from "../../../src/runtime/run-model.ts";
@@ -11,7 +14,8 @@ import { verifyReplay } from "../../../src/runtime/verify-replay.ts";
 import { readRunInputs } from "../../../src/snapshot/run-inputs.ts";
 import { verifyRunFolder } from "../../../src/snapshot/verify.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
-import { foldScenario, pipelineScenario } from "../../support/live-scenario.ts";
+import { foldScenario, pipelineScenario, type Scenario } from "../../support/live-scenario.ts";
+import { modelText } from "../../support/model-builder.ts";
 import { seedsFrom } from "../../support/random.ts";
 import { describeWithReference } from "../../support/reference.ts";
 import { someOf } from "../../support/seed.ts";
@@ -19,7 +23,40 @@ import { tempFolder } from "../../support/temp-folder.ts";
 
 const BINS = 40;
 
-async function liveFolder(scenario: ReturnType<typeof pipelineScenario>): Promise<string> {
+function liveFolder(scenario: Scenario): Promise<string> {
+  return folderOf(foldScenario(scenario));
+}
+
+/** A desk that is fed its arrivals, under the late policy revise. */
+function deskRun(frames: readonly Frame[]): LiveRun {
+  const text = modelText({
+    nodes: ["a=1s", "cap=10s", "s: MIN(a,cap)"],
+    bins: 20,
+    topology: `  nodes:
+    - id: Desk
+      kind: serviceWithBuffer
+      semantics: { arrivals: a, served: s, capacity: cap, queueDepth: self }`,
+  });
+  const definition = {
+    runId: timestampedRunId(0, new Uint8Array(4)),
+    epoch: "0",
+    mode: "live",
+    createdUtc: "",
+  } as const;
+  const run = new LiveRun(
+    { ...definition, modelText: text, bindings: ["a"], checkpointEvery: null, latePolicy: "revise" },
+    compileRun(text, ["a"]),
+  );
+  for (const frame of frames) {
+    run.begin();
+    expect(run.admit(frame).kind).toBe("accepted");
+    run.commit();
+    while (run.evaluateNext() !== null) {}
+  }
+  return run;
+}
+
+async function folderOf(run: LiveRun): Promise<string> {
   const root = tempFolder();
   const sink = new FolderSnapshots({
     root: path.join(root, "data"),
@@ -27,7 +64,7 @@ async function liveFolder(scenario: ReturnType<typeof pipelineScenario>): Promis
     clock: new FakeClock(),
     random: (bytes) => new Uint8Array(bytes),
   });
-  return (await sink.write(foldScenario(scenario).image())).path;
+  return (await sink.write(run.image())).path;
 }
 
 /** The value of a bin in a series file, replaced. */
@@ -53,6 +90,35 @@ describe("the folder of a live run", () => {
       });
     },
   );
+
+  test("that was adjusted and corrected comes to the same figures and the same hash again", async () => {
+    const cell = (binIndex: number, value: number, revision = 0): Frame => {
+      return { type: "telemetry", binIndex, seriesId: "a", value, revision };
+    };
+    const before = Array.from({ length: 12 }, (_, bin) => cell(bin, 20 + bin));
+    const after = Array.from({ length: 8 }, (_, index) => cell(12 + index, 9));
+    const run = deskRun([
+      { type: "adjust", fromBin: 0, set: { "Desk.initialDepth": 4 } },
+      ...before,
+      { type: "adjust", fromBin: 15, set: { cap: 14 } },
+      { type: "adjust", fromBin: 12, set: { cap: 13 } },
+      cell(3, 50, 1),
+      cell(8, 1, 1),
+      cell(3, 51, 2),
+      ...after,
+    ]);
+    expect([run.changes.length, run.knownBin(3).rev, run.knownBin(11).rev, run.knownBin(12).rev]).toEqual([3, 2, 3, 0]);
+    const directory = await folderOf(run);
+    expect((await verifyRunFolder(directory)).problems).toEqual([]);
+    expect(await verifyReplay(directory)).toMatchObject({ bins: 20, isChainCompared: true, problems: [] });
+    // Each of the two counts: without either the folder no longer holds.
+    const file = path.join(directory, "model/live/run.json");
+    const stored = JSON.parse(await readFile(file, "utf8"));
+    for (const member of ["adjustments", "revisions"]) {
+      await writeFile(file, JSON.stringify({ ...stored, [member]: [] }));
+      expect((await verifyReplay(directory)).problems, member).not.toEqual([]);
+    }
+  });
 
   test("of a run that is still open is compared up to its newest bin", async () => {
     const { frames, ...scenario } = pipelineScenario(7, BINS);
