@@ -75,6 +75,32 @@ async function plant(directory: string, series: string, bin: number, value: stri
   await writeFile(file, rows.join("\n"));
 }
 
+test("a model whose queues are `self` comes to the same figures again", async () => {
+  const text = modelText({
+    nodes: ["a=[9,4,7]", "s: MIN(a,5)", "late: SHIFT(a,1)"],
+    bins: 3,
+    topology: `  nodes:
+    - id: Big Hub
+      kind: queue
+      semantics: { arrivals: a, served: s, queueDepth: self }
+    - id: Desk
+      kind: serviceWithBuffer
+      semantics: { arrivals: a, served: late, queueDepth: self }`,
+  });
+  const result = await runModel({
+    modelText: text,
+    mode: "simulation",
+    outDir: tempFolder(),
+    deterministicRunId: true,
+    seed: null,
+    clock: new FakeClock(),
+    random: (bytes) => new Uint8Array(bytes),
+  });
+  if (!result.ok) throw new Error("the model runs");
+  expect((await verifyRunFolder(result.runDir)).problems).toEqual([]);
+  expect((await verifyReplay(result.runDir)).problems).toEqual([]);
+});
+
 describe("the folder of a live run", () => {
   test.each(seedsFrom("VERIFY_SEED", 4))(
     "comes to the same figures and the same hash again (seed %i)",
