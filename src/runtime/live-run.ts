@@ -1,9 +1,5 @@
-import { Analyser, type AnalyserState } from "../analysis/analyser.ts";
 import { type ExplainRequest, type Explanation, explainSeries } from "../analysis/explain/explain.ts";
-import { type MetricsState, NodeMetrics } from "../analysis/metrics.ts";
-import { Evaluator } from "../engine/evaluator.ts";
 import { type BlockStore, History } from "../engine/history.ts";
-import type { EvaluatorState } from "../engine/row-ring.ts";
 import { invariant } from "../lib/assert.ts";
 import { FlowError } from "../lib/errors.ts";
 import { inputName, type Plan } from "../model/plan.ts";
@@ -17,7 +13,6 @@ import type {
   NumberedEvent,
   RunUpdate,
   Warning,
-  WarningUpdate,
 } from "../protocol/run-event.ts";
 import type { RevisedBins } from "../snapshot/live-definition.ts";
 import { Adjustments } from "./adjustments.ts";
@@ -25,6 +20,7 @@ import { BinTeller, type PublishedBin } from "./bin-values.ts";
 import { CellLedger, type SealedCells, type Verdict } from "./cell-ledger.ts";
 import { metricValue } from "./class-values.ts";
 import type { ControlRecord } from "./control-record.ts";
+import { Evaluation, type EvaluationState } from "./evaluation.ts";
 import { HashChain } from "./hash-chain.ts";
 import { type GapState, IngestWarnings } from "./ingest-warnings.ts";
 import { binStartUtc, InputDirectory } from "./input-directory.ts";
@@ -43,11 +39,9 @@ const SNAPSHOT_NODE_VALUES = 20_000;
 /** Bins of history a joining subscriber gets at most: what a wide sparkline shows, with room. */
 const SNAPSHOT_BINS = 240;
 
-/** What evaluation must remember at the end of a bin. */
+/** What a run goes back to when an earlier bin is corrected. */
 interface BinState {
-  readonly evaluator: EvaluatorState;
-  readonly analyser: AnalyserState;
-  readonly metrics: MetricsState;
+  readonly evaluation: EvaluationState;
   readonly gaps: GapState;
 }
 
@@ -74,10 +68,8 @@ export class LiveRun {
   private readonly inputNames: readonly string[];
   private readonly ledger: CellLedger;
   private readonly adjustments: Adjustments;
-  private evaluator: Evaluator;
+  private readonly evaluation: Evaluation;
   private readonly history: History;
-  private analyser: Analyser;
-  private metrics: NodeMetrics;
   private readonly teller: BinTeller;
   private readonly chain: HashChain;
   private readonly ingestWarnings: IngestWarnings;
@@ -108,15 +100,13 @@ export class LiveRun {
     const historyBins = definition.historyBins ?? Number.POSITIVE_INFINITY;
     this.ledger = new CellLedger(new InputDirectory(plan), inputs, bins, { latePolicy: this.latePolicy, historyBins });
     this.adjustments = new Adjustments(definition, plan);
-    this.evaluator = new Evaluator(plan, { horizonBins: bins });
+    this.evaluation = new Evaluation(plan);
     this.store = options.store ?? null;
     this.history = new History(plan.seriesCount, {
       retainedBins: historyBins,
       ...(options.store === undefined ? {} : { store: options.store }),
     });
-    this.analyser = new Analyser(plan);
-    this.metrics = new NodeMetrics(plan);
-    this.teller = new BinTeller(plan, this.metrics.nodes);
+    this.teller = new BinTeller(plan, this.evaluation.metrics.nodes);
     this.chain = new HashChain(JSON.stringify([plan.source.text, inputs]));
     this.ingestWarnings = new IngestWarnings(plan);
     this.recentLimit = Math.max(1, Math.min(SNAPSHOT_BINS, Math.floor(SNAPSHOT_NODE_VALUES / this.updateSize)));
@@ -191,7 +181,7 @@ export class LiveRun {
 
   /** Sealed bins are being evaluated again after a correction; until `evaluateNext` has done that, values are mixed. */
   get isRevising(): boolean {
-    return this.evaluator.bin < this.evaluated;
+    return this.evaluation.bin < this.evaluated;
   }
 
   /** Nothing waits for `evaluateNext`. */
@@ -201,7 +191,7 @@ export class LiveRun {
 
   /** The first bin that is to be evaluated again; no member when there is none. */
   get revising(): { readonly revisingFrom?: number } {
-    return this.isRevising ? { revisingFrom: this.evaluator.bin } : {};
+    return this.isRevising ? { revisingFrom: this.evaluation.bin } : {};
   }
 
   /** Sealed bins that wait for evaluation. */
@@ -261,7 +251,7 @@ export class LiveRun {
   }
 
   get nodes(): readonly NodeInfo[] {
-    return this.metrics.nodes;
+    return this.evaluation.metrics.nodes;
   }
 
   /** What an update weighs: its nodes, and the classes at nodes and edges. */
@@ -285,7 +275,7 @@ export class LiveRun {
     if (this.backlogBins === 0) return null;
     const bin = this.evaluated;
     const cells = this.ledger.cells(bin);
-    const { row, warnings } = this.evaluate(cells);
+    const { row, warnings } = this.evaluation.advance(cells);
     this.history.append(row);
     this.evaluated++;
     const ingest = this.ingestWarnings.seal(cells);
@@ -298,13 +288,6 @@ export class LiveRun {
     this.saveState();
     this.forgetCells();
     return { event: "bin", data: this.teller.update(published) };
-  }
-
-  /** One bin through evaluator, metrics and analyser. */
-  private evaluate(cells: SealedCells): { readonly row: Float64Array; readonly warnings: readonly WarningUpdate[] } {
-    const row = this.evaluator.advance(cells.values, cells.present);
-    this.metrics.evaluate(cells.bin, row);
-    return { row, warnings: this.analyser.feed(cells.bin, row).map(toUpdate) };
   }
 
   private publish(
@@ -322,7 +305,7 @@ export class LiveRun {
       provenance: { sealedBy: cells.sealedBy, ...(adjusted === undefined ? {} : { adjusted }) },
       ...parts,
     };
-    return { facts, values: this.teller.take(cells, this.metrics, row) };
+    return { facts, values: this.teller.take(cells, this.evaluation.metrics, row) };
   }
 
   /** Goes back to before a bin that was corrected; `reviseNext` then comes forward again, bin by bin. */
@@ -330,24 +313,22 @@ export class LiveRun {
     const before = this.activeWarnings();
     const point = this.rewindPoints.before(bin);
     invariant(point, `a state at or before bin ${bin} is kept`);
-    this.evaluator.restoreState(point.state.evaluator);
-    this.analyser = Analyser.restore(this.plan, point.state.analyser);
-    this.metrics = NodeMetrics.restore(this.plan, point.state.metrics);
+    this.evaluation.restore(point.state.evaluation);
     this.ingestWarnings.restoreGaps(point.state.gaps);
     this.rewindPoints.dropAfter(point.bins);
     this.warningsBeforeRevision = before;
     for (let again = point.bins; again < bin; again++) {
       const cells = this.ledger.cells(again);
-      this.evaluate(cells);
+      this.evaluation.advance(cells);
       this.ingestWarnings.sealGaps(cells);
       this.saveState();
     }
   }
 
   private reviseNext(): NumberedEvent {
-    const bin = this.evaluator.bin;
+    const bin = this.evaluation.bin;
     const cells = this.ledger.cells(bin);
-    const { row, warnings } = this.evaluate(cells);
+    const { row, warnings } = this.evaluation.advance(cells);
     const gaps = this.ingestWarnings.sealGaps(cells);
     const before = this.warningsBeforeRevision;
     this.warningsBeforeRevision = null;
@@ -369,14 +350,9 @@ export class LiveRun {
 
   /** Where a correction is allowed, states to go back to are saved now and then. */
   private saveState(): void {
-    const { bin } = this.evaluator;
+    const { bin } = this.evaluation;
     if (this.latePolicy !== "revise" || !this.rewindPoints.isDue(bin)) return;
-    this.rewindPoints.add(bin, {
-      evaluator: this.evaluator.saveState(),
-      analyser: this.analyser.saveState(),
-      metrics: this.metrics.saveState(),
-      gaps: this.ingestWarnings.saveGaps(),
-    });
+    this.rewindPoints.add(bin, { evaluation: this.evaluation.save(), gaps: this.ingestWarnings.saveGaps() });
   }
 
   /** Cells are held as far back as a correction may need them. */
@@ -387,17 +363,11 @@ export class LiveRun {
     this.ledger.forgetBefore(first);
   }
 
-  /** Puts the newest plan in force. It has the same columns, and the same values in every bin evaluated so far. */
+  /** Puts the newest plan in force. */
   private takePlan(): void {
-    const { plan } = this.adjustments;
-    if (plan === this.evaluator.plan) return;
-    const state = this.evaluator.saveState();
-    this.evaluator = new Evaluator(plan, { horizonBins: plan.source.grid.bins });
-    this.evaluator.restoreState(state);
+    if (this.plan === this.evaluation.plan) return;
+    this.evaluation.take(this.plan);
     if (this.evaluated > 0) return;
-    // Before bin 0 what the model says of the beginning may have changed too.
-    this.analyser = new Analyser(plan);
-    this.metrics = new NodeMetrics(plan);
     this.rewindPoints.dropAfter(-1);
     this.saveState();
   }
@@ -410,8 +380,7 @@ export class LiveRun {
     while (this.backlogBins > 0) {
       const bin = this.evaluated;
       const cells = this.ledger.cells(bin);
-      const row = this.evaluator.advance(cells.values);
-      this.analyser.feed(bin, row);
+      const row = this.evaluation.advanceUnwatched(cells);
       this.history.append(row);
       this.evaluated++;
       this.ingestWarnings.seal(cells);
@@ -459,7 +428,7 @@ export class LiveRun {
   /** Every active warning: of the run, of the window, of ingestion. Told with a bin, so there is none before the first. */
   activeWarnings(): readonly Warning[] {
     if (this.evaluated === 0) return [];
-    return [...this.analyser.activeLive(), ...this.ingestWarnings.active()];
+    return [...this.evaluation.liveWarnings, ...this.ingestWarnings.active()];
   }
 
   /** Values at the newest evaluated bin. */
@@ -525,9 +494,9 @@ export class LiveRun {
       bins: this.evaluated,
       rows: this.history.share(),
       rowFile: this.store?.descriptor ?? null,
-      lastRow: this.evaluated === 0 ? new Float64Array(0) : this.evaluator.row.slice(),
+      lastRow: this.evaluated === 0 ? new Float64Array(0) : this.evaluation.row.slice(),
       changedFrom,
-      warnings: this.analyser.active(),
+      warnings: this.evaluation.runWarnings,
       ingestWarnings: this.ingestWarnings.active(),
       adjustments: this.changes,
       revisions: this.past.revisedBins(),
@@ -560,10 +529,4 @@ export class LiveRun {
     };
     return explainSeries(this.plan, values, request);
   }
-}
-
-function toUpdate(transition: ReturnType<Analyser["feed"]>[number]): WarningUpdate {
-  return transition.action === "cleared"
-    ? { action: "cleared", key: transition.key }
-    : { action: transition.action, warning: transition.warning };
 }
