@@ -161,7 +161,7 @@ flowtime help <command> says more; flowtime help exit-codes lists the exit codes
     env,
   )
     .addOption(
-      new Option("--set <name=value>", "const series, NODE.ROLE or NODE.initialDepth; repeatable")
+      new Option("--set <name=value>", "const series, NODE.ROLE, NODE.initialDepth or NODE.wipLimit; repeatable")
         .argParser(collect)
         .makeOptionMandatory(),
     )

@@ -5,11 +5,14 @@ import { isFileReference, seriesNodeId } from "./descriptor.ts";
 import { nearest } from "./findings.ts";
 import { type ConstNode, type Model, SERIES_ROLES, type TopologyNode } from "./model.ts";
 import { applyEdits, type TextEdit } from "./text-edit.ts";
+import { limitNodeId } from "./wip-limits.ts";
 
 /** What one name of an adjustment changes. */
 type Target =
   | { readonly kind: "const"; readonly node: ConstNode }
-  | { readonly kind: "initialDepth"; readonly node: TopologyNode };
+  | { readonly kind: "initialDepth"; readonly node: TopologyNode }
+  /** A scalar limit, of the queue with that id. */
+  | { readonly kind: "wipLimit"; readonly node: TopologyNode; readonly queueId: string; readonly limit: number };
 
 export type Adjusted =
   | { readonly ok: true; readonly text: string }
@@ -19,33 +22,45 @@ export type Adjusted =
 /** Names listed in a problem: enough to recognise a mistake. */
 const MAX_NAMES = 8;
 const INITIAL_DEPTH = "initialDepth";
+const WIP_LIMIT = "wipLimit";
+
+export interface AdjustOptions {
+  /** Queues by the topology node that names them, of a run that enforces WIP limits; null of one that does not. Default null. */
+  readonly limitedQueues?: ReadonlyMap<string, string> | null;
+}
 
 /**
  * The text of the model with new values from `fromBin` on: what one would have written had one known before. Const nodes
- * get the new value in every bin from `fromBin`, those before stay as they are; an initial depth counts before bin 0 only.
- * Everything else stays as it is, to the character. All names are applied, or none.
+ * get the new value in every bin from `fromBin`, those before stay as they are; an initial depth counts before bin 0 only; a
+ * scalar WIP limit, which cannot change over time, becomes a series of its own at the end of the nodes, under the name that
+ * `wip-limits.ts` would give it. Everything else stays as it is, to the character. All names are applied, or none.
  *
  * @param model as parsed from the text, in force so far
  * @param bound series that telemetry feeds: their own definition is not read, so changing it would change nothing
  * @param set finite values by name: a const node's id, `Node.role` for the const node that a topology node names,
- *   `Node.initialDepth` for the queue of a topology node
+ *   `Node.initialDepth` and `Node.wipLimit` for the queue of a topology node
  */
 export function adjustModelText(
   model: Model,
   bound: ReadonlySet<string>,
   fromBin: number,
   set: Readonly<Record<string, number>>,
+  options: AdjustOptions = {},
 ): Adjusted {
   const problems: string[] = [];
   const values = new Map<ConstNode, number>();
   const depths = new Map<TopologyNode, number>();
+  const limits = new Map<string, { readonly target: LimitTarget; readonly value: number }>();
   for (const [name, value] of Object.entries(set)) {
-    const target = findTarget(model, name);
+    const target = findTarget(model, name, options.limitedQueues ?? null);
     if (typeof target === "string") problems.push(target);
     else if (target.kind === "const") {
       if (bound.has(target.node.id)) {
         problems.push(`'${name}' is fed by telemetry; a change of its definition would have no effect.`);
       } else put(values, target.node, name, value, problems);
+    } else if (target.kind === "wipLimit") {
+      if (value < 0) problems.push(`'${name}' must not be negative, and ${value} is.`);
+      else limits.set(target.queueId, { target, value });
     } else if (fromBin > 0) {
       problems.push(`'${name}' counts before bin 0 only, and the change begins at bin ${fromBin}.`);
     } else if (value < 0) problems.push(`'${name}' must not be negative, and ${value} is.`);
@@ -59,6 +74,9 @@ export function adjustModelText(
     if (typeof made === "string") problems.push(made);
     else edits.push(...made);
   }
+  for (const { target, value } of limits.values()) {
+    edits.push(...limitEdits(document, model, target, fromBin, value));
+  }
   for (const [{ id }, depth] of depths) edits.push(depthEdit(document, model.text, id, depth));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, text: applyEdits(model.text, edits) };
 }
@@ -71,7 +89,9 @@ function put<K>(values: Map<K, number>, key: K, name: string, value: number, pro
   values.set(key, value);
 }
 
-function findTarget(model: Model, name: string): Target | string {
+type LimitTarget = Extract<Target, { kind: "wipLimit" }>;
+
+function findTarget(model: Model, name: string, limitedQueues: ReadonlyMap<string, string> | null): Target | string {
   const node = model.nodes.find(({ id }) => id === name);
   if (node !== undefined) {
     return node.kind === "const" ? { kind: "const", node } : notAdjustable(model, name, node.id);
@@ -89,15 +109,40 @@ function findTarget(model: Model, name: string): Target | string {
       ? `'${name}': node '${owner.id}' has no queue.`
       : { kind: "initialDepth", node: decidingNode(model, owner) };
   }
+  if (member === WIP_LIMIT) return limitTarget(model, name, owner, limitedQueues);
   const role = roleOfMetric(member);
   const reference = role === null ? undefined : owner.semantics.series[role];
   if (reference === undefined) {
     const roles = SERIES_ROLES.filter((known) => owner.semantics.series[known] !== undefined);
-    return `'${name}': node '${owner.id}' has no '${member}'; it has: ${listed([...roles, INITIAL_DEPTH])}.`;
+    return `'${name}': node '${owner.id}' has no '${member}'; it has: ${listed([...roles, INITIAL_DEPTH, WIP_LIMIT])}.`;
   }
   if (isFileReference(reference)) return `'${name}' is fed by telemetry (${reference}).`;
   const series = model.nodes.find(({ id }) => id === seriesNodeId(reference));
   return series?.kind === "const" ? { kind: "const", node: series } : notAdjustable(model, name, reference);
+}
+
+/** Of several topology nodes that name one queue, the last one with a limit decides, as in `wip-limits.ts`. */
+function limitTarget(
+  model: Model,
+  name: string,
+  owner: TopologyNode,
+  limitedQueues: ReadonlyMap<string, string> | null,
+): Target | string {
+  if (limitedQueues === null)
+    return `'${name}': this run does not enforce WIP limits, so a change would have no effect.`;
+  const queueId = limitedQueues.get(owner.id);
+  const node = (model.topology?.nodes ?? []).findLast(
+    ({ id, wip }) => limitedQueues.get(id) === queueId && (wip.limit ?? wip.limitSeries) !== null,
+  );
+  if (queueId === undefined || node === undefined)
+    return `'${name}': the queue of node '${owner.id}' has no WIP limit.`;
+  if (node.wip.limitSeries !== null) {
+    const series = model.nodes.find(({ id }) => id === seriesNodeId(node.wip.limitSeries!.text));
+    return series?.kind === "const"
+      ? { kind: "const", node: series }
+      : notAdjustable(model, name, node.wip.limitSeries.text);
+  }
+  return { kind: "wipLimit", node, queueId, limit: node.wip.limit!.value! };
 }
 
 /** Of several topology nodes that name one queue, the last one gives its initial depth (engine.md §3.2). */
@@ -155,6 +200,32 @@ function isShared(document: Document.Parsed, values: YAMLSeq): boolean {
     },
   });
   return isUsed;
+}
+
+/** The limit as a const node behind the others, named in the place of the number. */
+function limitEdits(
+  document: Document.Parsed,
+  { text, grid, nodes }: Model,
+  { node, queueId, limit }: LimitTarget,
+  fromBin: number,
+  value: number,
+): TextEdit[] {
+  const pair = mapNamed(document, ["topology", "nodes"], node.id).items.find(
+    ({ key }) => isScalar(key) && key.value === WIP_LIMIT,
+  );
+  const list = document.get("nodes");
+  invariant(isScalar(pair?.key) && pair.key.range != null && node.wip.limit !== null, "a scalar limit is written");
+  invariant(isSeq(list) && list.range != null && nodes.length > 0, "the model has nodes");
+  const last = list.items.at(-1) as { readonly range: readonly [number, number, number] };
+  const id = limitNodeId(queueId);
+  const values = Array.from({ length: grid.bins }, (_, bin) => (bin < fromBin ? limit : value));
+  const written = `{ id: ${id}, kind: const, values: [${values.join(", ")}] }`;
+  const indent = " ".repeat(list.range[0] - (text.lastIndexOf("\n", list.range[0] - 1) + 1));
+  const end = text.slice(0, last.range[1]).trimEnd().length;
+  return [
+    { start: pair.key.range[0], end: node.wip.limit.span.endOffset, text: `wipLimitSeries: ${id}` },
+    { start: end, end, text: list.flow === true ? `, ${written}` : `\n${indent}- ${written}` },
+  ];
 }
 
 function depthEdit(document: Document.Parsed, text: string, id: string, depth: number): TextEdit {

@@ -5,10 +5,14 @@ export interface TextEdit {
   readonly text: string;
 }
 
-/** The text with every edit made. Edits must not overlap; their offsets are those of the text as given. */
+/**
+ * The text with every edit made. Edits must not overlap; their offsets are those of the text as given. What is inserted at
+ * one place stands in the order given.
+ */
 export function applyEdits(text: string, edits: readonly TextEdit[]): string {
   // From the end, so that earlier offsets stay true.
-  return [...edits]
+  return edits
+    .toReversed()
     .sort((a, b) => b.start - a.start)
     .reduce((edited, edit) => edited.slice(0, edit.start) + edit.text + edited.slice(edit.end), text);
 }

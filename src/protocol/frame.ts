@@ -43,7 +43,7 @@ export interface AdjustFrame {
   readonly type: "adjust";
   /** First bin the change applies to; it must not be sealed. Default: the oldest bin that is not. */
   readonly fromBin?: number;
-  /** By name: a const series, `Node.role` for the const series a topology node names, `Queue.initialDepth`. */
+  /** By name: a const series, `Node.role` for the const series a topology node names, `Node.initialDepth`, `Node.wipLimit`. */
   readonly set: Readonly<Record<string, number>>;
 }
 

@@ -72,7 +72,8 @@ export class Adjustments {
     }
     if (fromBin >= bins) return rejected("beyond_horizon", `Bin ${fromBin} is beyond the grid's ${bins} bins.`);
     const bound = new Set(plan.bound.map(({ seriesId }) => seriesId));
-    const adjusted = adjustModelText(plan.source, bound, fromBin, frame.set);
+    const limitedQueues = this.definition.modes?.wip === true ? queuesOf(plan) : null;
+    const adjusted = adjustModelText(plan.source, bound, fromBin, frame.set, { limitedQueues });
     if (!adjusted.ok) return rejected("bad_adjustment", adjusted.problems.join(" "));
     if (adjusted.text === plan.source.text) return { kind: "duplicate" };
     try {
@@ -101,6 +102,16 @@ export class Adjustments {
     const { fromBin, set } = this.taken[this.published++]!;
     return { fromBin, set };
   }
+}
+
+/** Queues by the topology node that names them, generated ones included. */
+function queuesOf({ model }: Plan): ReadonlyMap<string, string> {
+  return new Map(
+    (model.topology?.nodes ?? []).flatMap(({ id, semantics }) => {
+      const queue = semantics.series.queueDepth;
+      return queue === undefined ? [] : [[id, queue] as const];
+    }),
+  );
 }
 
 function rejected(code: FrameErrorCode, message: string): Verdict {
