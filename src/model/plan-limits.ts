@@ -18,6 +18,9 @@ export const MAX_STATE_CELLS = 2 ** 27;
  */
 export const MAX_PLAN_STEPS = 3_000_000;
 
+/** Most values of series that a run keeps in memory: series times bins. 1 GiB. */
+export const MAX_WINDOW_VALUES = 2 ** 27;
+
 /** Thrown while a plan grows beyond a limit; `compileModel` makes a finding of it. */
 export class PlanTooLarge extends Error {
   readonly of: "columns" | "steps";
@@ -49,6 +52,15 @@ export function stateFinding(columns: number, lookback: number, bins: number): D
   return tooLarge(
     `The model keeps ${rows} bins of ${columns} columns for later ones; at most ${MAX_STATE_CELLS} values are kept.`,
     "Shorten the longest SHIFT or CONV, or split the model.",
+  );
+}
+
+/** The finding about a run that would keep too many values, or null. @param bins kept in memory */
+export function windowFinding(series: number, bins: number): Diagnostic | null {
+  if (series * bins <= MAX_WINDOW_VALUES) return null;
+  return tooLarge(
+    `A run of the model keeps ${bins} bins of ${series} series; at most ${MAX_WINDOW_VALUES} values are kept.`,
+    "Shorten the grid, split the model, or keep fewer bins of a live run (historyBins).",
   );
 }
 

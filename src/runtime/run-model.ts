@@ -6,6 +6,7 @@ import { compileModel } from "../model/compile.ts";
 import type { Diagnostic } from "../model/diagnostics.ts";
 import { parseModel } from "../model/parse.ts";
 import type { Plan } from "../model/plan.ts";
+import { windowFinding } from "../model/plan-limits.ts";
 import { timestampedRunId } from "../protocol/ids.ts";
 import type { Grid, RunModes } from "../protocol/run.ts";
 import { assembleRun, type RunFolder, roundTripUtc, type SnapshotInput, streamRun } from "../snapshot/assemble.ts";
@@ -169,7 +170,9 @@ function compileText(modelText: string, mode: ArtifactMode, modes: RunModes): Ev
     asDirectRun: mode === "direct" && modes.wip !== true && modes.constraints !== true,
     modes,
   });
-  return plan === null ? { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] } : { ok: true, plan };
+  if (plan === null) return { ok: false, diagnostics: [...parsed.diagnostics, ...diagnostics] };
+  const window = windowFinding(plan.seriesCount, plan.source.grid.bins);
+  return window === null ? { ok: true, plan } : { ok: false, diagnostics: [window] };
 }
 
 /** What a run folder holds besides its values. */

@@ -5,9 +5,10 @@ import { FlowError } from "../lib/errors.ts";
 import { LogError } from "../log/log-error.ts";
 import type { LogStore, TelemetryLog } from "../log/telemetry-log.ts";
 import { inputName } from "../model/plan.ts";
+import { windowFinding } from "../model/plan-limits.ts";
 import { parseRunId, type RunId, timestampedRunId } from "../protocol/ids.ts";
 import type { CreateRunRequest } from "../protocol/run.ts";
-import { compileRun } from "./compile-run.ts";
+import { compileRun, InvalidModel } from "./compile-run.ts";
 import { LiveRun, type RowStore } from "./live-run.ts";
 import { compileOptionsOf, parseDefinition, type RunDefinition, serialiseDefinition } from "./run-definition.ts";
 import { RunLoop, type SnapshotSink } from "./run-loop.ts";
@@ -135,6 +136,9 @@ export class RunRegistry {
   /** @throws InvalidModel */
   private buildRun(definition: RunDefinition): LiveRun {
     const plan = compileRun(definition.modelText, definition.bindings, compileOptionsOf(definition));
+    const kept = Math.min(plan.source.grid.bins, definition.historyBins ?? Number.POSITIVE_INFINITY);
+    const window = windowFinding(plan.seriesCount, kept);
+    if (window !== null) throw new InvalidModel([window]);
     if (definition.historyBins == null) return new LiveRun(definition, plan);
     const store = this.parts.openStore(definition.runId, plan.seriesCount);
     this.stores.push(store);

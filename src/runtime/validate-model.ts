@@ -5,6 +5,7 @@ import type { ModelProfile } from "../model/draft.ts";
 import { ledgerFindings } from "../model/ledger-findings.ts";
 import type { Model } from "../model/model.ts";
 import { parseModel } from "../model/parse.ts";
+import { windowFinding } from "../model/plan-limits.ts";
 import { evaluatePlan } from "./run-model.ts";
 
 /** How far a model is looked at; each tier holds the ones before it. */
@@ -48,7 +49,9 @@ export function validateModel(text: string, { tier = "analyse", profile = "live"
   const compiled = model === null || tier === "schema" ? null : compileModel(model, { asDirectRun: true });
   const plan = tier === "analyse" ? (compiled?.plan ?? null) : null;
   const ledger = plan === null ? [] : ledgerFindings(plan, profile === "direct" ? "error" : "warning");
-  const diagnostics = sortDiagnostics([...parsed, ...(compiled?.diagnostics ?? []), ...ledger]).filter(
+  const window = plan === null ? null : windowFinding(plan.seriesCount, plan.source.grid.bins);
+  const found = [...parsed, ...(compiled?.diagnostics ?? []), ...ledger, ...(window === null ? [] : [window])];
+  const diagnostics = sortDiagnostics(found).filter(
     (finding) => VALIDATION_TIERS.indexOf(TIER_OF[finding.tier]) <= reach,
   );
   const isValid = diagnostics.every(({ severity }) => severity !== "error");

@@ -3,7 +3,12 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_HEIGHT } from "../../../src/model/expression.ts";
 import { MAX_FINDINGS, MAX_SUGGESTIONS } from "../../../src/model/findings.ts";
-import { MAX_PLAN_COLUMNS, MAX_PLAN_STEPS, MAX_STATE_CELLS } from "../../../src/model/plan-limits.ts";
+import {
+  MAX_PLAN_COLUMNS,
+  MAX_PLAN_STEPS,
+  MAX_STATE_CELLS,
+  MAX_WINDOW_VALUES,
+} from "../../../src/model/plan-limits.ts";
 import { MAX_ALIASED_NODES, MAX_DEPTH, MAX_MODEL_CHARS, MAX_YAML_PARTS } from "../../../src/model/read-yaml.ts";
 import { MAX_BINS } from "../../../src/model/schema.ts";
 
@@ -23,6 +28,7 @@ test("the table of limits of a model has the code's values", () => {
     MAX_BINS,
     MAX_PLAN_COLUMNS,
     MAX_STATE_CELLS,
+    MAX_WINDOW_VALUES,
     MAX_PLAN_STEPS,
     MAX_FINDINGS,
     MAX_SUGGESTIONS,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { evaluateModel } from "../../../src/runtime/run-model.ts";
 import { type ValidateOptions, validateModel } from "../../../src/runtime/validate-model.ts";
 
 const HEAD = `schemaVersion: 1
@@ -116,4 +117,15 @@ test("a name that no node has is marked where it is read", () => {
     message: "The given key 'inn' was not present in the dictionary.",
     hint: "Node 'q' reads 'inn', which no node is. Did you mean 'in'?",
   });
+});
+
+test("a window of more values than memory is to hold is refused, by every way to evaluate it whole", () => {
+  // One const of 10,000 bins and what reads it: 13,500 series.
+  const readers = Array.from({ length: 13_500 }, (_, i) => `  - { id: e${i}, kind: expr, expr: "n0" }\n`).join("");
+  const values = `[${"1,".repeat(9_999)}1]`;
+  const text = `schemaVersion: 1\ngrid: { bins: 10000, binSize: 1, binUnit: hours }\nnodes:\n  - { id: n0, kind: const, values: ${values} }\n${readers}`;
+  const message = "A run of the model keeps 10000 bins of 13501 series; at most 134217728 values are kept.";
+  expect(validateModel(text, { tier: "compile" }).isValid).toBe(true);
+  expect(validateModel(text).diagnostics).toEqual([expect.objectContaining({ code: "too_large", message })]);
+  expect(evaluateModel(text, "simulation")).toEqual({ ok: false, diagnostics: [expect.objectContaining({ message })] });
 });
